@@ -1,0 +1,198 @@
+//! A customer: the trips that make them a VIP. Names and addresses are kept with the account, outside the log.
+
+use crate::{
+    Decider, Named,
+    id::{BookingId, CustomerId},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// How many booked trips make a VIP.
+pub const VIP_TRIPS: usize = 2;
+
+/// What may be asked of a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Opens the customer's record.
+    Register {
+        /// When.
+        now: Timestamp,
+    },
+    /// Counts a confirmed booking.
+    RecordTrip {
+        /// Which.
+        booking: BookingId,
+        /// When.
+        now: Timestamp,
+    },
+    /// Stops counting a cancelled booking.
+    DropTrip {
+        /// Which.
+        booking: BookingId,
+        /// When.
+        now: Timestamp,
+    },
+}
+
+/// What has happened to a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The record is open.
+    Registered {
+        /// When.
+        at: Timestamp,
+    },
+    /// A booking counts.
+    TripRecorded {
+        /// Which.
+        booking: BookingId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A booking no longer counts.
+    TripDropped {
+        /// Which.
+        booking: BookingId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Enough trips: six seats instead of four.
+    PromotedToVip {
+        /// When.
+        at: Timestamp,
+    },
+    /// Too few trips again.
+    VipEnded {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Named for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "registered",
+            Self::TripRecorded { .. } => "trip_recorded",
+            Self::TripDropped { .. } => "trip_dropped",
+            Self::PromotedToVip { .. } => "promoted_to_vip",
+            Self::VipEnded { .. } => "vip_ended",
+        }
+    }
+}
+
+/// Why a customer refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is none with this id.
+    #[error("there is no such customer")]
+    Unknown,
+}
+
+/// Where a customer stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Customer {
+    /// Not registered.
+    #[default]
+    Unknown,
+    /// Registered.
+    Active {
+        /// Confirmed bookings that are not cancelled.
+        trips: BTreeSet<BookingId>,
+        /// Whether promoted.
+        vip: bool,
+    },
+}
+
+impl Customer {
+    /// Whether the VIP limits hold.
+    #[must_use]
+    pub fn is_vip(&self) -> bool {
+        matches!(self, Self::Active { vip: true, .. })
+    }
+}
+
+impl Decider for Customer {
+    type Id = CustomerId;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+    const NAME: &'static str = "customer";
+
+    fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        match (self, command) {
+            (Self::Unknown, Command::Register { now }) => Ok(vec![Event::Registered { at: *now }]),
+            (Self::Active { .. }, Command::Register { .. }) => Ok(vec![]),
+            (Self::Unknown, Command::RecordTrip { .. } | Command::DropTrip { .. }) => Err(Refusal::Unknown),
+            (Self::Active { trips, .. }, Command::RecordTrip { booking, .. }) if trips.contains(booking) => Ok(vec![]),
+            (Self::Active { trips, vip }, Command::RecordTrip { booking, now }) => {
+                let promoted = (!vip && trips.len() + 1 >= VIP_TRIPS).then_some(Event::PromotedToVip { at: *now });
+                Ok([Event::TripRecorded { booking: *booking, at: *now }].into_iter().chain(promoted).collect())
+            }
+            (Self::Active { trips, .. }, Command::DropTrip { booking, .. }) if !trips.contains(booking) => Ok(vec![]),
+            (Self::Active { trips, vip }, Command::DropTrip { booking, now }) => {
+                let ended = (*vip && trips.len() - 1 < VIP_TRIPS).then_some(Event::VipEnded { at: *now });
+                Ok([Event::TripDropped { booking: *booking, at: *now }].into_iter().chain(ended).collect())
+            }
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (Self::Unknown, Event::Registered { .. }) => Self::Active { trips: BTreeSet::new(), vip: false },
+            (Self::Active { mut trips, vip }, Event::TripRecorded { booking, .. }) => {
+                trips.insert(*booking);
+                Self::Active { trips, vip }
+            }
+            (Self::Active { mut trips, vip }, Event::TripDropped { booking, .. }) => {
+                trips.remove(booking);
+                Self::Active { trips, vip }
+            }
+            (Self::Active { trips, .. }, Event::PromotedToVip { .. }) => Self::Active { trips, vip: true },
+            (Self::Active { trips, .. }, Event::VipEnded { .. }) => Self::Active { trips, vip: false },
+            (other @ Self::Active { .. }, Event::Registered { .. }) => other,
+            (
+                Self::Unknown,
+                Event::TripRecorded { .. } | Event::TripDropped { .. } | Event::PromotedToVip { .. } | Event::VipEnded { .. },
+            ) => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::given;
+    use uuid::Uuid;
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+    fn booking(n: u128) -> BookingId {
+        BookingId(Uuid::from_u128(n))
+    }
+    fn recorded(n: u128) -> Event {
+        Event::TripRecorded { booking: booking(n), at: AT }
+    }
+
+    #[test]
+    fn the_second_trip_makes_a_vip() {
+        given::<Customer>([Event::Registered { at: AT }, recorded(1)])
+            .when(Command::RecordTrip { booking: booking(2), now: AT })
+            .then([recorded(2), Event::PromotedToVip { at: AT }]);
+    }
+
+    #[test]
+    fn a_trip_counts_once() {
+        given::<Customer>([Event::Registered { at: AT }, recorded(1)])
+            .when(Command::RecordTrip { booking: booking(1), now: AT })
+            .then_nothing();
+    }
+
+    #[test]
+    fn a_cancelled_trip_ends_the_vip() {
+        given::<Customer>([Event::Registered { at: AT }, recorded(1), recorded(2), Event::PromotedToVip { at: AT }])
+            .when(Command::DropTrip { booking: booking(2), now: AT })
+            .then([Event::TripDropped { booking: booking(2), at: AT }, Event::VipEnded { at: AT }]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Who sits in a seat. Personal data: kept out of ids, subjects, logs and URLs.
+
+use crate::{policy::PassengerAge, text::Line};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A passenger's details.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Passenger {
+    /// As in the passport.
+    pub name: Line,
+    /// Where to write.
+    pub email: Email,
+    /// Where to call.
+    pub phone: Phone,
+    /// Day of birth.
+    pub born: Date,
+}
+
+impl Passenger {
+    /// Whole years on the day (in UTC) of `at`.
+    #[must_use]
+    pub fn age_at(&self, at: Timestamp) -> i16 {
+        let day = at.to_zoned(TimeZone::UTC).date();
+        let had_birthday = (day.month(), day.day()) >= (self.born.month(), self.born.day());
+        day.year() - self.born.year() - i16::from(!had_birthday)
+    }
+    /// Whether the age at `at` is within the policy.
+    #[must_use]
+    pub fn may_fly(&self, at: Timestamp, age: &PassengerAge) -> bool {
+        (i16::from(age.from)..=i16::from(age.to)).contains(&self.age_at(at))
+    }
+}
+
+/// An e-mail address: one `@`, a dot in the domain, no spaces or control characters, at most 254 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
+pub struct Email(String);
+
+/// The text is not an e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be an e-mail address such as ada@example.org")]
+pub struct NotAnEmail;
+
+impl Email {
+    /// The longest address, in bytes.
+    pub const BYTES_MAX: usize = 254;
+
+    /// Parses, trimming spaces around.
+    pub fn new(text: &str) -> Result<Self, NotAnEmail> {
+        let text = text.trim();
+        let (local, domain) = text.split_once('@').ok_or(NotAnEmail)?;
+        let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"@".contains(c);
+        let labels = domain.split('.').count() >= 2
+            && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
+        if local.is_empty() || text.len() > Self::BYTES_MAX || !labels || !local.chars().chain(domain.chars()).all(plain) {
+            return Err(NotAnEmail);
+        }
+        Ok(Self(text.to_owned()))
+    }
+    /// The address as typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// The address as compared: lower case.
+    #[must_use]
+    pub fn normalised(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl TryFrom<String> for Email {
+    type Error = NotAnEmail;
+    fn try_from(text: String) -> Result<Self, NotAnEmail> {
+        Self::new(&text)
+    }
+}
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0
+    }
+}
+
+/// A phone number: 5 to 20 digits, with spaces, dashes, brackets and a leading plus allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
+pub struct Phone(String);
+
+/// The text is not a phone number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be a phone number such as +1 321 555 0100")]
+pub struct NotAPhone;
+
+impl Phone {
+    /// Parses, trimming spaces around.
+    pub fn new(text: &str) -> Result<Self, NotAPhone> {
+        let text = text.trim();
+        let rest = text.strip_prefix('+').unwrap_or(text);
+        let digits = rest.chars().filter(char::is_ascii_digit).count();
+        let plain = rest.chars().all(|c| c.is_ascii_digit() || " -().".contains(c));
+        if !(5..=20).contains(&digits) || !plain || text.len() > 40 {
+            return Err(NotAPhone);
+        }
+        Ok(Self(text.to_owned()))
+    }
+    /// The number as typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+impl TryFrom<String> for Phone {
+    type Error = NotAPhone;
+    fn try_from(text: String) -> Result<Self, NotAPhone> {
+        Self::new(&text)
+    }
+}
+impl From<Phone> for String {
+    fn from(phone: Phone) -> Self {
+        phone.0
+    }
+}

@@ -1,0 +1,51 @@
+//! Short texts people type, checked once.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One line of 1 to 200 characters without control characters, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
+pub struct Line(String);
+
+/// The text is not one line of 1 to 200 characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be one line of 1 to {} characters", Line::CHARACTERS_MAX)]
+pub struct NotALine;
+
+impl Line {
+    /// The longest line, in characters.
+    pub const CHARACTERS_MAX: usize = 200;
+
+    /// Parses, trimming spaces around.
+    pub fn new(text: &str) -> Result<Self, NotALine> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > Self::CHARACTERS_MAX || text.chars().any(char::is_control) {
+            return Err(NotALine);
+        }
+        Ok(Self(text.to_owned()))
+    }
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Line {
+    type Error = NotALine;
+    fn try_from(text: String) -> Result<Self, NotALine> {
+        Self::new(&text)
+    }
+}
+impl From<Line> for String {
+    fn from(line: Line) -> Self {
+        line.0
+    }
+}
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
