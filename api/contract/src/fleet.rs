@@ -172,3 +172,13 @@ pub struct SupplierSummary {
     /// Of which position of the log this speaks.
     pub position: u64,
 }
+
+/// A launch is on sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Scheduled {
+    /// The launch.
+    pub id: crate::LaunchId,
+    /// Its readable address.
+    pub slug: crate::Slug,
+}
