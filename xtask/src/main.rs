@@ -1,2 +1,87 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask`: everything a developer or newcomer runs. This file only reads the command line.
+
+mod apt;
+mod astro;
+mod check;
+mod down;
+mod instance;
+mod licences;
+mod mongo;
+mod nats_server;
+mod paths;
+mod postgres;
+mod process;
+mod server;
+mod servers;
+mod signals;
+mod step;
+mod test;
+mod ui;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::paths::Paths;
+use crate::signals::Interrupted;
+use crate::ui::Profile;
+
+/// What a shell reports of a program that ended by Ctrl-C.
+const ENDED_BY_INTERRUPT: u8 = 130;
+
+/// Everything a developer or newcomer of Astro Bookings runs
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the whole platform on one address: find or install servers, build, migrate, import the demo, serve
+    Up(up::Options),
+    /// Stop what `up` started; the data is kept
+    Down,
+    /// Run all tests against servers of their own; what follows goes to `cargo test`
+    Test {
+        /// Arguments of `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the tests' servers until Ctrl-C and print their addresses, to work on tests by hand
+    Servers,
+    /// Run every static gate: format, clippy, documentation, browser builds, dependency rules, licences, API snapshots
+    Check,
+    /// Build the four web apps for the browser
+    Ui {
+        /// Quick to build instead of small
+        #[arg(long)]
+        dev: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let line = Line::parse();
+    let run = || {
+        signals::listen()?;
+        let paths = Paths::find()?;
+        match line.command {
+            Command::Up(options) => up::run(&paths, &options),
+            Command::Down => down::run(&paths),
+            Command::Test { args } => test::run(&paths, &args),
+            Command::Servers => test::serve(&paths),
+            Command::Check => check::run(&paths),
+            Command::Ui { dev } => ui::run(&paths, if dev { Profile::Quick } else { Profile::Small }),
+        }
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(ENDED_BY_INTERRUPT),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

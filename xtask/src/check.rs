@@ -1,0 +1,224 @@
+//! `cargo xtask check`: every static gate, each named and timed; all run, and one that fails makes all fail.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::paths::Paths;
+use crate::step::{Progress, Steps, print_line};
+use crate::ui::{self, Profile, TARGET};
+use crate::{licences, process, signals};
+
+/// Which crate of ours may use which others of ours; nothing points back up.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("domain", &[]),
+    ("nats", &[]),
+    ("contract", &["domain"]),
+    ("commands", &["domain", "nats"]),
+    ("projections", &["domain", "contract", "nats"]),
+    ("scheduler", &["commands", "domain", "nats"]),
+    ("ui", &["contract", "domain"]),
+    // `ui` for its pages rendered on the server.
+    ("api", &["commands", "projections", "scheduler", "contract", "domain", "nats", "ui"]),
+    ("e2e", &["contract"]),
+    ("xtask", &[]),
+    ("bindgen", &[]),
+];
+/// What the rules and the contract must never reach, directly or through others.
+const NOT_IN_DOMAIN: [&str; 6] = ["tokio", "sqlx", "mongodb", "async-nats", "axum", "reqwest"];
+/// The only place that dependencies may come from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// Files over this size are data, not text that someone wrote.
+const TEXT_LIMIT: u64 = 2 * 1024 * 1024;
+
+type Gate = (&'static str, fn(&Paths, &Path, &Progress) -> Result<()>);
+
+const GATES: [Gate; 11] = [
+    ("format", format),
+    ("arrows between our crates", arrows),
+    ("the domain is pure", purity),
+    ("licences and sources", licences_of_all),
+    ("no paths of one machine", machine_paths),
+    ("clippy", clippy),
+    ("clippy for the browser", clippy_browser),
+    ("documentation", documentation),
+    ("domain and contract for the browser", wasm_libraries),
+    ("web apps", web_apps),
+    ("OpenAPI snapshots", openapi),
+];
+
+pub(crate) fn run(paths: &Paths) -> Result<()> {
+    let logs = paths.data.join("logs/check");
+    let mut steps = Steps::new(GATES.len());
+    let mut failed = Vec::new();
+    for (name, gate) in GATES {
+        let result = steps.run(name, |progress| {
+            gate(paths, &logs, progress)?;
+            progress.say("ok");
+            Ok(())
+        });
+        signals::check()?;
+        if let Err(error) = result {
+            print_line(&format!("{error:#}"));
+            failed.push(name);
+        }
+    }
+    if failed.is_empty() {
+        print_line(&format!("\nAll {} gates passed", GATES.len()));
+        Ok(())
+    } else {
+        bail!("{} of {} gates failed: {}", failed.len(), GATES.len(), failed.join(", "))
+    }
+}
+
+/// Runs a cargo whose whole output is shown when it fails: a gate's reasons rarely fit into a few lines.
+fn cargo(mut command: Command, name: &str, logs: &Path, progress: &Progress, words: &[&str]) -> Result<()> {
+    command.args(words);
+    let log = logs.join(format!("{name}.log"));
+    process::run(command, &log, process::cargo_progress(progress)).or_else(|error| {
+        signals::check()?;
+        let said = fs::read_to_string(&log).with_context(|| format!("{error:#}"))?;
+        let reasons: Vec<&str> = said
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("Compiling ") && !line.trim_start().starts_with("Checking "))
+            .collect();
+        bail!("{}", reasons.join("\n"))
+    })
+}
+
+fn format(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    cargo(paths.cargo(), "fmt", logs, progress, &["fmt", "--all", "--check"])
+}
+
+fn clippy(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    cargo(paths.cargo(), "clippy", logs, progress, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+/// The code that only the browser's build sees.
+fn clippy_browser(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    ui::prepare_toolchain(paths, logs, progress)?;
+    let words = ["clippy", "-p", "ui", "--lib", "--bins", "--features", "web", "--target", TARGET, "--", "-D", "warnings"];
+    cargo(ui::wasm_cargo(paths), "clippy-browser", logs, progress, &words)
+}
+
+fn documentation(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    let mut command = paths.cargo();
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    cargo(command, "doc", logs, progress, &["doc", "--workspace", "--no-deps", "--exclude", "bindgen"])
+}
+
+fn wasm_libraries(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    ui::prepare_toolchain(paths, logs, progress)?;
+    cargo(ui::wasm_cargo(paths), "wasm", logs, progress, &["check", "-p", "domain", "-p", "contract", "--target", TARGET])
+}
+
+fn web_apps(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    ui::prepare_toolchain(paths, logs, progress)?;
+    ui::build(paths, Profile::Quick, logs, progress).map(drop)
+}
+
+fn openapi(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
+    cargo(paths.cargo(), "openapi", logs, progress, &["test", "-p", "api", "openapi"])
+}
+
+fn metadata(paths: &Paths, more: &[&str]) -> Result<Vec<Value>> {
+    let mut command = paths.cargo();
+    command.args(["metadata", "--format-version", "1", "--locked"]).args(more);
+    let mut metadata: Value = serde_json::from_str(&process::output(&mut command)?)?;
+    match metadata["packages"].take() {
+        Value::Array(packages) => Ok(packages),
+        _ => bail!("cargo metadata names no packages"),
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn arrows(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    let packages = metadata(paths, &["--no-deps"])?;
+    let ours: BTreeSet<&str> = packages.iter().map(|package| text(package, "name")).collect();
+    let mut wrong = Vec::new();
+    for package in &packages {
+        let name = text(package, "name");
+        let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| *from == name) else {
+            wrong.push(format!("{name} has no row in the table of arrows"));
+            continue;
+        };
+        // Tests may look at anything.
+        let dependencies = package["dependencies"].as_array().into_iter().flatten().filter(|to| text(to, "kind") != "dev");
+        for to in dependencies.map(|to| text(to, "name")).filter(|to| ours.contains(to) && !allowed.contains(to)) {
+            wrong.push(format!("{name} -> {to}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "not allowed: {}", wrong.join(", "));
+    Ok(())
+}
+
+fn purity(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    for name in ["domain", "contract"] {
+        let mut command = paths.cargo();
+        command.args(["tree", "--locked", "-p", name, "-e", "normal", "--prefix", "none", "--format", "{p}"]);
+        let tree = process::output(&mut command)?;
+        let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        let found: Vec<&str> = NOT_IN_DOMAIN.into_iter().filter(|banned| names.contains(banned)).collect();
+        ensure!(found.is_empty(), "{name} reaches {}", found.join(", "));
+    }
+    Ok(())
+}
+
+fn licences_of_all(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    let mut wrong = Vec::new();
+    for package in metadata(paths, &[])? {
+        let (name, version, licence) = (text(&package, "name"), text(&package, "version"), text(&package, "license"));
+        if !licences::is_allowed(licence) {
+            wrong.push(format!("{name} {version}: licence \"{licence}\""));
+        }
+        let source = text(&package, "source");
+        if !source.is_empty() && source != REGISTRY {
+            wrong.push(format!("{name} {version} comes from {source}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "not allowed:\n{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// A clone must work anywhere: no tracked file names a folder or an internal host of the machine it was written on.
+fn machine_paths(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    let mut words = vec![["/ro", "ot/"].concat(), ["/wo", "rk/"].concat(), paths.root.display().to_string()];
+    words.extend(std::env::var("HOME").ok().filter(|home| home.len() > "/root".len()));
+    words.extend(hosts_of_mirrors());
+    let tracked = process::output(Command::new("git").args(["ls-files", "-z"]).current_dir(&paths.root))?;
+    let mut wrong = Vec::new();
+    for name in tracked.split('\0').filter(|name| !name.is_empty()) {
+        let file = paths.root.join(name);
+        if !fs::metadata(&file).is_ok_and(|meta| meta.is_file() && meta.len() <= TEXT_LIMIT) {
+            continue; // deleted in the work tree, a link, or data
+        }
+        let bytes = fs::read(&file)?;
+        let Ok(content) = std::str::from_utf8(&bytes) else { continue };
+        for (number, line) in content.lines().enumerate() {
+            if let Some(word) = words.iter().find(|word| line.contains(word.as_str())) {
+                wrong.push(format!("{name}:{}: {word}", number + 1));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Hosts that this machine fetches packages from instead of the public ones, as far as the environment tells.
+fn hosts_of_mirrors() -> Vec<String> {
+    let names = ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "NPM_CONFIG_REGISTRY", "npm_config_registry", "HTTPS_PROXY", "https_proxy"];
+    let urls = names.iter().filter_map(|name| std::env::var(name).ok());
+    let hosts = urls.filter_map(|url| {
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let place = rest.split('/').next()?.rsplit('@').next()?.split(':').next()?;
+        Some(place.to_owned())
+    });
+    hosts.filter(|host| host.contains('.') && !["pypi.org", "registry.npmjs.org", "127.0.0.1"].contains(&host.as_str())).collect()
+}

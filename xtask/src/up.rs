@@ -1,0 +1,350 @@
+//! `cargo xtask up`: from a fresh clone to the running platform on one address, and its end in order.
+//! The servers are in `servers`, the binary in `astro`, the web apps in `ui`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nix::sys::signal::Signal;
+use nix::unistd::geteuid;
+
+use crate::astro::{self, Surroundings};
+use crate::instance::{self, Instance, Process, Run, SignIn};
+use crate::mongo::Durability;
+use crate::paths::Paths;
+use crate::server::Server;
+use crate::servers::{Given, Programs, Servers, stop_aloud};
+use crate::signals::{self, Interrupted};
+use crate::step::{Steps, print_line, seconds};
+use crate::ui::{self, Profile};
+use crate::{down, postgres, process};
+
+/// Where people look first.
+const PREFERRED_PORT: u16 = 8080;
+/// How long `astro` may take until it answers.
+const ASTRO_START: Duration = Duration::from_secs(120);
+/// How long `astro` may take to finish what it is doing.
+const ASTRO_STOP: Duration = Duration::from_secs(10);
+/// How often the running servers are looked at.
+const WATCH: Duration = Duration::from_millis(200);
+/// One look at /health.
+const HEALTH: Duration = Duration::from_secs(2);
+/// Steps after the servers' programs are found.
+const STEPS: usize = 6;
+
+/// What `up` can be told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// Start over: delete this clone's data first
+    #[arg(long)]
+    fresh: bool,
+    /// Return once all is ready; `cargo xtask down` stops it
+    #[arg(long)]
+    detach: bool,
+    /// Serve on this port of 127.0.0.1 (default: 8080, or the next free one; the same again next time)
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    #[command(flatten)]
+    given: Given,
+    /// The process behind --detach
+    #[arg(long, hide = true)]
+    supervisor: bool,
+}
+
+pub(crate) fn run(paths: &Paths, options: &Options) -> Result<()> {
+    let Some(instance) = take(paths, options.fresh)? else { return Ok(()) };
+    if options.detach { detach(paths, options, instance) } else { serve(paths, options, instance) }
+}
+
+/// The data folder, cleaned of what a crash left; `None` when an `up` has it already, which is then told.
+fn take(paths: &Paths, fresh: bool) -> Result<Option<Instance>> {
+    if fresh {
+        down::stop(paths)?;
+    }
+    let Some(instance) = Instance::take(&paths.data, &paths.root)? else {
+        match instance::read_run(&paths.data)? {
+            Some(run) if run.ready => {
+                print_line(&format!("Astro Bookings runs already at {}", run.address));
+                print_sign_ins(&run.demo);
+            }
+            _ => print_line("Astro Bookings is being started by another `cargo xtask up`"),
+        }
+        return Ok(None);
+    };
+    let left_over = instance.clean_up_after_crash()?;
+    if !left_over.is_empty() {
+        print_line(&format!("The last `up` did not end in order; stopped what it left running: {}", left_over.join(", ")));
+    }
+    if !fresh {
+        return Ok(Some(instance));
+    }
+    instance.delete()?;
+    print_line("Deleted the data of this clone");
+    Instance::take(&paths.data, &paths.root)
+}
+
+/// Everything, in the foreground, until Ctrl-C or until a server dies.
+fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()> {
+    let begun = Instant::now();
+    let logs = instance.logs();
+    fs::create_dir_all(&logs)?;
+    let given = &options.given;
+    let mut run = Run {
+        clone: paths.root.clone(),
+        ready: false,
+        address: String::new(),
+        postgres_url: String::new(),
+        nats_url: String::new(),
+        mongo_url: String::new(),
+        smtp_url: String::new(),
+        data: BTreeMap::new(),
+        logs: logs.clone(),
+        demo: Vec::new(),
+        supervisor: Process::of("xtask", std::process::id())?,
+        processes: Vec::new(),
+    };
+    instance.save_run(&run)?;
+    let mut steps = Steps::new(Programs::STEPS + STEPS);
+    let built = build(paths, given, &logs, &mut steps).and_then(|(programs, bundles, program)| {
+        let program = astro::copy(&program, instance.dir())?;
+        let port = match options.port {
+            Some(port) => port,
+            None => instance.state.port("http", Some(PREFERRED_PORT))?,
+        };
+        let smtp_port = instance.state.port("smtp", None)?;
+        run.address = format!("http://127.0.0.1:{port}");
+        run.smtp_url = format!("smtp://127.0.0.1:{smtp_port}");
+        let servers = steps.run("Servers", |_| {
+            Servers::start(&programs, Durability::EveryWrite, paths, &mut instance, |instance, servers| {
+                run.data = servers.data();
+                run.processes = servers.processes()?;
+                run.nats_url = servers.nats_url(given);
+                run.mongo_url = servers.mongo_url(given);
+                instance.save_run(&run)
+            })
+        })?;
+        Ok((servers, bundles, program, port, smtp_port))
+    });
+    let (mut servers, bundles, program, port, smtp_port) = match built {
+        Ok(built) => built,
+        Err(error) => {
+            instance.forget_run();
+            return Err(error);
+        }
+    };
+    let mut astro = None;
+    let ended = (|| {
+        run.postgres_url = match (&given.postgres_url, &servers.postgres) {
+            (Some(url), _) => url.clone(),
+            (None, Some(postgres)) => postgres.application_url(&mut instance.state)?,
+            (None, None) => bail!("no PostgreSQL was given or started"),
+        };
+        let surroundings = Surroundings {
+            program,
+            postgres_url: run.postgres_url.clone(),
+            nats_url: run.nats_url.clone(),
+            mongo_url: run.mongo_url.clone(),
+            smtp_url: run.smtp_url.clone(),
+            listen: format!("127.0.0.1:{port}"),
+            ui: bundles,
+            keys: keys_folder(instance.dir())?,
+            demo_password: instance.state.password("demo")?,
+        };
+        steps.run("Schema, demo catalogue and accounts", |progress| {
+            progress.say("schema");
+            let mut migrate = surroundings.command(&["migrate"]);
+            migrate.env("ASTRO_POSTGRES_URL", postgres::without_statement_timeout(&run.postgres_url));
+            process::run(migrate, &logs.join("migrate.log"), |_| {})?;
+            let place = run.data.get("postgres").map_or_else(|| without_password(&run.postgres_url), |data| data.display().to_string());
+            if instance.state.imported_into.as_ref() != Some(&place) {
+                progress.say("importing 5 726 launches");
+                import(paths, &surroundings, &instance, &logs)?;
+                instance.state.imported_into = Some(place);
+            }
+            progress.say("accounts");
+            run.demo = demo_accounts(&surroundings)?;
+            instance.save_state()?;
+            progress.say("ready");
+            Ok(())
+        })?;
+        let mailbox = format!("127.0.0.1:{smtp_port}");
+        steps.run("Astro Bookings", |_| {
+            let command = surroundings.command(&["all", "--listen", &surroundings.listen, "--mailbox", &mailbox]);
+            let astro = astro.insert(Server::start("astro", command, &logs, Signal::SIGTERM, ASTRO_STOP)?);
+            run.processes.insert(0, Process::of(astro.name(), astro.pid())?);
+            instance.save_run(&run)?;
+            astro.await_ready(ASTRO_START, || is_healthy(port))
+        })?;
+        run.ready = true;
+        instance.save_run(&run)?;
+        print_welcome(&run, options.supervisor, begun.elapsed());
+        loop {
+            signals::check()?;
+            servers.check()?;
+            astro.as_mut().map_or(Ok(()), Server::check)?;
+            std::thread::sleep(WATCH);
+        }
+    })();
+    // Before the stop, so that a person sees it at once, and in front of what may fail while stopping.
+    if let Err(error) = &ended
+        && !error.is::<Interrupted>()
+    {
+        print_line(&format!("\n{error:#}"));
+    }
+    print_line("\nStopping:");
+    if let Some(mut astro) = astro {
+        stop_aloud(&mut astro);
+    }
+    servers.stop();
+    instance.forget_run();
+    match ended {
+        // Ctrl-C once all was up is how `up` is meant to end.
+        Err(error) if error.is::<Interrupted>() && run.ready => {
+            print_line("All stopped, the data is kept. `cargo xtask up` goes on from here.");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Finds the servers' programs and builds what is ours: the folder of the web apps, the binary.
+fn build(paths: &Paths, given: &Given, logs: &Path, steps: &mut Steps) -> Result<(Programs, PathBuf, PathBuf)> {
+    let programs = Programs::find_or_install(paths, given, logs, steps)?;
+    steps.run("Compiler for the browser", |progress| ui::prepare_toolchain(paths, logs, progress))?;
+    let bundles = steps.run("Web apps", |progress| ui::build(paths, Profile::Small, logs, progress))?;
+    let program = steps.run("Services", |progress| astro::build(paths, logs, progress))?;
+    Ok((programs, bundles, program))
+}
+
+/// The signing keys: nobody else may look into it.
+fn keys_folder(dir: &Path) -> Result<PathBuf> {
+    let keys = dir.join("keys");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys)?;
+    Ok(keys)
+}
+
+fn import(paths: &Paths, surroundings: &Surroundings, instance: &Instance, logs: &Path) -> Result<()> {
+    let demo = paths.root.join("deploy/demo");
+    let mut import = surroundings.command(&["import", "--agencies"]);
+    import.arg(demo.join("agencies.csv")).arg("--launches").arg(demo.join("launches.csv"));
+    import.arg("--report").arg(instance.dir().join("import-report.csv"));
+    process::run(import, &logs.join("import.log"), |_| {})
+}
+
+/// `astro demo` prints a line of JSON for each account.
+fn demo_accounts(surroundings: &Surroundings) -> Result<Vec<SignIn>> {
+    let printed = process::output(&mut surroundings.command(&["demo"]))?;
+    let lines = printed.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).context("reading what `astro demo` printed")).collect()
+}
+
+/// What names a given database apart from others, and may be written down.
+fn without_password(url: &str) -> String {
+    url.rsplit_once('@').map_or(url, |(_, place)| place).to_owned()
+}
+
+/// Whether `GET /health` answers 200.
+fn is_healthy(port: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(HEALTH))?;
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut first = String::new();
+        BufReader::new(stream.take(1024)).read_line(&mut first)?;
+        Ok(first)
+    };
+    ask().is_ok_and(|line| line.split(' ').nth(1) == Some("200"))
+}
+
+fn print_welcome(run: &Run, detached: bool, took: Duration) {
+    let address = &run.address;
+    print_line(&format!("\nAstro Bookings runs at {address} (after {})\n", seconds(took)));
+    for (who, path) in [("customers", "/"), ("suppliers", "/supplier"), ("employees", "/employee"), ("operators", "/admin")] {
+        print_line(&format!("  {who:<10} {address}{path}"));
+    }
+    print_sign_ins(&run.demo);
+    print_line(if detached { "`cargo xtask down` stops it and keeps the data." } else { "Ctrl-C stops it and keeps the data." });
+}
+
+fn print_sign_ins(demo: &[SignIn]) {
+    if demo.is_empty() {
+        return;
+    }
+    print_line("\nSign in as");
+    for SignIn { role, email, password } in demo {
+        print_line(&format!("  {role:<10} {email:<32} {password}"));
+    }
+    print_line("");
+}
+
+/// Starts the same `up` as a process of its own, shows what it says until all is ready.
+fn detach(paths: &Paths, options: &Options, instance: Instance) -> Result<()> {
+    let logs = instance.logs();
+    fs::create_dir_all(&logs)?;
+    if !geteuid().is_root() && std::io::stdin().is_terminal() {
+        // Only here is someone to answer sudo.
+        Programs::find_or_install(paths, &options.given, &logs, &mut Steps::new(Programs::STEPS))?;
+    }
+    let log = logs.join("up.log");
+    let out = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
+    let mut command = Command::new("setsid");
+    command.arg(std::env::current_exe()?).args(["up", "--supervisor"]).current_dir(&paths.root);
+    if let Some(port) = options.port {
+        command.arg("--port").arg(port.to_string());
+    }
+    let urls = [
+        ("--postgres-url", &options.given.postgres_url),
+        ("--nats-url", &options.given.nats_url),
+        ("--mongo-url", &options.given.mongo_url),
+    ];
+    for (name, url) in urls {
+        if let Some(url) = url {
+            command.arg(name).arg(url);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+    drop(instance); // the lock, for the supervisor
+    let mut supervisor = command.spawn().context("starting the supervisor")?;
+    let mut said = BufReader::new(File::open(&log)?);
+    let mut show = move || -> Result<()> {
+        let mut text = String::new();
+        said.read_to_string(&mut text)?;
+        if !text.is_empty() {
+            print!("{text}");
+            std::io::stdout().flush()?;
+        }
+        Ok(())
+    };
+    let pid = supervisor.id();
+    let is_ours = |run: &Run| run.ready && run.supervisor.pid == pid;
+    loop {
+        let ready = instance::read_run(&paths.data)?.as_ref().is_some_and(is_ours);
+        show()?;
+        if ready {
+            // What it prints at the end comes right behind the record.
+            signals::wait_until(WATCH, || false);
+            return show();
+        }
+        if let Some(status) = supervisor.try_wait()? {
+            show()?;
+            if status.success() {
+                return Ok(());
+            }
+            bail!("`up` ended before all was ready; its output is in {}", log.display());
+        }
+        if signals::interrupted() {
+            signals::send(pid, Signal::SIGTERM);
+            supervisor.wait()?;
+            show()?;
+            signals::check()?;
+        }
+        std::thread::sleep(WATCH);
+    }
+}
