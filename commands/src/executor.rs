@@ -1,0 +1,166 @@
+//! Decides commands and appends what they cause. Each stream is hot in one shard of this process, which decides its commands in order and
+//! writes the outcomes of many commands and streams in one statement; nobody is answered before that statement has committed. The primary
+//! key of the events decides between processes. Giving events their place in the log is left to [`crate::sequence`].
+
+mod job;
+mod shard;
+
+use crate::{
+    Ask, Done, Failure, StoreError, Wake,
+    store::{self, Key},
+};
+use domain::Decider;
+use futures::TryStreamExt;
+use job::{Hot, HotState, Look, Put};
+use shard::{Message, Shard};
+use sqlx::{PgPool, Row};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+/// How much an executor takes on. All per process.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How many shards decide in parallel, each with one append in flight.
+    pub shards: usize,
+    /// The most commands in one append.
+    pub batch_commands: usize,
+    /// The most unanswered commands of one shard; more are told to come back.
+    pub mailbox_commands: usize,
+    /// The most streams one shard keeps hot.
+    pub hot_streams: usize,
+    /// How long a stream nobody asks for stays hot.
+    pub idle_after: Duration,
+    /// How long a command may take before its caller is told to ask again.
+    pub deadline: Duration,
+    /// How often a command is decided again because another process was first, or the store failed.
+    pub attempts: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            shards: 4,
+            batch_commands: 1_024,
+            mailbox_commands: 4_096,
+            hot_streams: 10_000,
+            idle_after: Duration::from_secs(300),
+            deadline: Duration::from_secs(10),
+            attempts: 20,
+        }
+    }
+}
+
+/// When one that was turned away should come back.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// The longest stream id, in bytes: the longest slug and some.
+const STREAM_ID_BYTES_MAX: usize = 200;
+
+/// A stream as it stands, committed.
+#[derive(Debug, Clone)]
+pub struct Loaded<D> {
+    /// Its events, folded.
+    pub state: D,
+    /// The sequence of its last event; 0 when it has none.
+    pub version: u64,
+}
+
+/// Executes commands. Cheap to clone; the shards end when the last clone is gone and all is answered.
+#[derive(Debug, Clone)]
+pub struct Executor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: PgPool,
+    limits: Limits,
+    shards: Vec<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    inbox: mpsc::UnboundedSender<Message>,
+    /// One permit for each command that may be unanswered; it bounds the inbox.
+    room: Arc<Semaphore>,
+}
+
+impl Executor {
+    /// Starts the shards on the current runtime. `wake` is rung after each commit.
+    #[must_use]
+    pub fn start(pool: PgPool, wake: Wake, limits: Limits) -> Self {
+        let shards = (0..limits.shards.max(1))
+            .map(|_| {
+                let (inbox, messages) = mpsc::unbounded_channel();
+                tokio::spawn(Shard::new(pool.clone(), wake.clone(), limits.clone(), messages).run());
+                Handle { inbox, room: Arc::new(Semaphore::new(limits.mailbox_commands)) }
+            })
+            .collect();
+        Self(Arc::new(Inner { pool, limits, shards }))
+    }
+
+    fn shard(&self, key: &Key) -> &Handle {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        &self.0.shards[(hasher.finish() % self.0.shards.len() as u64) as usize]
+    }
+
+    /// Puts `command` to the stream `id`. The answer, a refusal too, is given after it is committed together with all it depends on.
+    pub async fn execute<D: Decider>(&self, id: &D::Id, command: D::Command, ask: &Ask) -> Result<Done<D::Event>, Failure<D::Refusal>> {
+        let key = key::<D>(id);
+        if !is_word(&key.stream_id) {
+            return Err(Failure::Unavailable(format!("{key} cannot be the name of a stream")));
+        }
+        let shard = self.shard(&key);
+        let Ok(permit) = shard.room.clone().try_acquire_owned() else {
+            return Err(Failure::Busy { retry_after: RETRY_AFTER });
+        };
+        let deadline = Instant::now() + self.0.limits.deadline;
+        let (reply, answer) = oneshot::channel();
+        let job = Put::<D>::new(key, command, ask.clone(), deadline, permit, reply);
+        let gone = || Failure::Unavailable("the executor has stopped".to_owned());
+        shard.inbox.send(Message::Put(Box::new(job))).map_err(|_| gone())?;
+        match timeout_at(deadline, answer).await {
+            Ok(answer) => answer.map_err(|_| gone())?,
+            Err(_) => Err(Failure::Unavailable("no answer in time; whether it was done is not known".to_owned())),
+        }
+    }
+
+    /// The stream `id` as it stands: everything committed before the call, and nothing that is not committed.
+    pub async fn load<D: Decider>(&self, id: &D::Id) -> Result<Loaded<D>, StoreError> {
+        let key = key::<D>(id);
+        let (reply, answer) = oneshot::channel();
+        let look = Message::Look(key.clone(), Box::new(Look::<D>::new(reply)));
+        let hot = match self.shard(&key).inbox.send(look) {
+            Ok(()) => answer.await.ok().flatten(),
+            Err(_) => None,
+        };
+        // What is hot here may be behind another process: read on from there.
+        let mut hot = hot.unwrap_or_default();
+        read_on(&self.0.pool, &key, &mut hot).await?;
+        let HotState { state, version } = hot;
+        Ok(Loaded { state, version })
+    }
+}
+
+fn key<D: Decider>(id: &D::Id) -> Key {
+    Key { stream_type: D::NAME, stream_id: id.to_string().into() }
+}
+
+/// Stream ids go into subjects and headers as they are.
+fn is_word(id: &str) -> bool {
+    !id.is_empty() && id.len() <= STREAM_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+async fn read_on(pool: &PgPool, key: &Key, hot: &mut dyn Hot) -> Result<(), StoreError> {
+    let after = i64::try_from(hot.version()).unwrap_or(i64::MAX);
+    let mut rows = sqlx::query(store::STREAMS).bind(vec![key.stream_type]).bind(vec![&*key.stream_id]).bind(vec![after]).fetch(pool);
+    while let Some(row) = rows.try_next().await? {
+        hot.fold(key, row.try_get::<i64, _>(2)?.try_into().unwrap_or_default(), row.try_get(5)?)?;
+    }
+    Ok(())
+}

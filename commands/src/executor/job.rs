@@ -1,0 +1,246 @@
+//! A command on its way through a shard, with its decider's types erased, so that one shard serves all kinds of streams.
+
+use super::RETRY_AFTER;
+use crate::{
+    Ask, Done, Failure, StoreError, StreamVersion,
+    store::{Entry, Key, NewEvent, Rows},
+};
+use domain::{Decider, Named};
+use std::{any::Any, sync::Arc};
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    time::Instant,
+};
+
+/// The largest stored event, in bytes: well below what the bus takes in one message.
+const EVENT_BYTES_MAX: usize = 256 * 1024;
+
+/// A folded stream.
+pub(super) trait Hot: Send {
+    /// Applies the event after the last one.
+    fn fold(&mut self, key: &Key, sequence: u64, payload: &str) -> Result<(), StoreError>;
+    fn version(&self) -> u64;
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+#[derive(Clone, Default)]
+pub(super) struct HotState<D> {
+    pub(super) state: D,
+    pub(super) version: u64,
+}
+
+impl<D: Decider> Hot for HotState<D> {
+    fn fold(&mut self, key: &Key, sequence: u64, payload: &str) -> Result<(), StoreError> {
+        let expected = self.version + 1;
+        if sequence != expected {
+            return Err(StoreError::Gap { stream: key.to_string(), expected, found: sequence });
+        }
+        let event: D::Event =
+            serde_json::from_str(payload).map_err(|source| StoreError::Unreadable { stream: key.to_string(), sequence, source })?;
+        self.state = std::mem::take(&mut self.state).evolve(&event);
+        self.version = sequence;
+        Ok(())
+    }
+    fn version(&self) -> u64 {
+        self.version
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Why a command gets no outcome.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    /// Not done; ask again later.
+    Busy,
+    /// Not done, or not known.
+    Unavailable(String),
+}
+
+/// What a shard needs to know of any command.
+pub(super) struct Frame {
+    pub(super) key: Key,
+    pub(super) ask: Ask,
+    pub(super) deadline: Instant,
+    pub(super) attempts: u32,
+    /// Whether the command log may have its outcome already, so that it must be asked before deciding.
+    pub(super) check: bool,
+    /// Whether the command log was asked and knew nothing.
+    pub(super) checked: bool,
+    actor: Arc<str>,
+    traceparent: Option<Arc<str>>,
+    _room: OwnedSemaphorePermit,
+}
+
+pub(super) trait Job: Send {
+    fn frame(&self) -> &Frame;
+    fn frame_mut(&mut self) -> &mut Frame;
+    /// The stream before its first event.
+    fn fresh(&self) -> Box<dyn Hot>;
+    /// Decides on `hot`, moves it on, writes what follows into `rows`, and keeps the answer until it is committed.
+    fn decide(&mut self, hot: &mut dyn Hot, rows: &mut Rows) -> Result<(), Trouble>;
+    /// Committed: answers.
+    fn done(self: Box<Self>);
+    /// Answers with the outcome of an earlier request.
+    fn repeat(self: Box<Self>, entry: &Entry);
+    fn fail(self: Box<Self>, trouble: Trouble);
+}
+
+type Answer<D> = Result<Done<<D as Decider>::Event>, Failure<<D as Decider>::Refusal>>;
+
+pub(super) struct Put<D: Decider> {
+    frame: Frame,
+    command: D::Command,
+    decided: Option<Answer<D>>,
+    reply: oneshot::Sender<Answer<D>>,
+}
+
+impl<D: Decider> Put<D> {
+    pub(super) fn new(
+        key: Key,
+        command: D::Command,
+        ask: Ask,
+        deadline: Instant,
+        room: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Answer<D>>,
+    ) -> Self {
+        let actor = ask.actor.to_string().into();
+        let traceparent = ask.traceparent.as_deref().map(Into::into);
+        let frame = Frame { key, ask, deadline, attempts: 0, check: false, checked: false, actor, traceparent, _room: room };
+        Self { frame, command, decided: None, reply }
+    }
+
+    fn at(&self, sequence: u64) -> StreamVersion {
+        let Key { stream_type, stream_id } = &self.frame.key;
+        StreamVersion { stream_type: (*stream_type).to_owned(), stream_id: stream_id.to_string(), sequence }
+    }
+
+    fn answer(self, answer: Answer<D>) {
+        // Who asked may have gone; the outcome is in the log all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl<D: Decider> Job for Put<D> {
+    fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.frame
+    }
+
+    fn fresh(&self) -> Box<dyn Hot> {
+        Box::new(HotState::<D>::default())
+    }
+
+    fn decide(&mut self, hot: &mut dyn Hot, rows: &mut Rows) -> Result<(), Trouble> {
+        let unwritable = |error: serde_json::Error| Trouble::Unavailable(format!("cannot be stored: {error}"));
+        let Some(hot) = hot.as_any_mut().downcast_mut::<HotState<D>>() else {
+            return Err(Trouble::Unavailable(format!("two deciders are named {}", D::NAME)));
+        };
+        let Frame { key, ask, actor, traceparent, .. } = &self.frame;
+        let before = hot.version;
+        let answer = match hot.state.decide(&self.command) {
+            Ok(events) => {
+                // All are written out before the first changes anything.
+                let payloads = events.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
+                if let Some(large) = payloads.iter().find(|payload| payload.len() > EVENT_BYTES_MAX) {
+                    return Err(Trouble::Unavailable(format!("an event of {} bytes is too large", large.len())));
+                }
+                for (event, payload) in events.iter().zip(payloads) {
+                    hot.version += 1;
+                    let event_id = rows.event(NewEvent {
+                        stream: key,
+                        sequence: hot.version,
+                        event_type: event.name(),
+                        event_version: event.version(),
+                        payload,
+                        command_id: ask.command_id,
+                        correlation_id: ask.correlation_id,
+                        causation_id: ask.causation_id,
+                        actor,
+                        traceparent: traceparent.as_ref(),
+                    });
+                    for timer in D::timers(event) {
+                        rows.timer(key, timer, event_id);
+                    }
+                    hot.state = std::mem::take(&mut hot.state).evolve(event);
+                }
+                rows.command(ask.command_id, ask.request_hash, key, before, hot.version, None);
+                Ok(Done { events, at: self.at(hot.version), repeated: false })
+            }
+            Err(refusal) => {
+                let stored = serde_json::to_string(&refusal).map_err(unwritable)?;
+                rows.command(ask.command_id, ask.request_hash, key, before, before, Some(stored));
+                Err(Failure::Refused(refusal))
+            }
+        };
+        self.decided = Some(answer);
+        Ok(())
+    }
+
+    fn done(mut self: Box<Self>) {
+        let answer = self.decided.take().unwrap_or_else(|| Err(Failure::Unavailable("not decided".to_owned())));
+        self.answer(answer);
+    }
+
+    fn repeat(self: Box<Self>, entry: &Entry) {
+        let Frame { key, ask, .. } = &self.frame;
+        let same = entry.request_hash == ask.request_hash && entry.stream_type == key.stream_type && entry.stream_id == *key.stream_id;
+        let unreadable = |error: serde_json::Error| Failure::Unavailable(format!("the recorded outcome cannot be read: {error}"));
+        let answer = match &entry.refusal {
+            _ if !same => Err(Failure::KeyReused),
+            Some(refusal) => Err(serde_json::from_str(refusal).map_or_else(unreadable, Failure::Refused)),
+            None => entry
+                .payloads
+                .iter()
+                .map(|payload| serde_json::from_str(payload))
+                .collect::<Result<Vec<D::Event>, _>>()
+                .map(|events| Done { events, at: self.at(entry.last_sequence), repeated: true })
+                .map_err(unreadable),
+        };
+        self.answer(answer);
+    }
+
+    fn fail(self: Box<Self>, trouble: Trouble) {
+        self.answer(Err(match trouble {
+            Trouble::Busy => Failure::Busy { retry_after: RETRY_AFTER },
+            Trouble::Unavailable(why) => Failure::Unavailable(why),
+        }));
+    }
+}
+
+/// Someone who wants to see a stream.
+pub(super) trait Looking: Send {
+    /// Shows the stream if it is hot.
+    fn see(&mut self, hot: Option<&dyn Hot>);
+    /// What was seen is committed, or else was never so.
+    fn tell(self: Box<Self>, committed: bool);
+}
+
+pub(super) struct Look<D> {
+    seen: Option<HotState<D>>,
+    reply: oneshot::Sender<Option<HotState<D>>>,
+}
+
+impl<D> Look<D> {
+    pub(super) fn new(reply: oneshot::Sender<Option<HotState<D>>>) -> Self {
+        Self { seen: None, reply }
+    }
+}
+
+impl<D: Decider> Looking for Look<D> {
+    fn see(&mut self, hot: Option<&dyn Hot>) {
+        self.seen = hot.and_then(|hot| hot.as_any().downcast_ref::<HotState<D>>()).cloned();
+    }
+    fn tell(self: Box<Self>, committed: bool) {
+        // Who asked may have gone.
+        let _ = self.reply.send(self.seen.filter(|_| committed));
+    }
+}

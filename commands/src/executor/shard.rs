@@ -1,0 +1,509 @@
+//! One shard: the streams hot in it, the batch being decided, and the batch being written. While one batch is on its way to disk the next
+//! is decided on top of it; should the write fail, both are void and decided again from what is stored.
+//!
+//! Never waits: reading cold streams and the command log happens in tasks that report back.
+
+use super::{
+    Limits,
+    job::{Hot, Job, Looking, Trouble},
+};
+use crate::{
+    StoreError, Wake,
+    store::{self, Appended, Key, Rows},
+};
+use futures::{TryStreamExt, future::BoxFuture};
+use rand::Rng;
+use sqlx::{PgPool, Row};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+use uuid::Uuid;
+
+/// The most streams read in one query.
+const LOAD_STREAMS_MAX: usize = 64;
+/// How many finished commands a shard remembers, so that a repeat is looked up at once and does not spoil a batch.
+const RECENT_COMMANDS_MAX: usize = 4_096;
+/// How long an append may take before its outcome counts as unknown.
+const APPEND_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The longest pause before a command is decided again.
+const PAUSE_MAX: Duration = Duration::from_millis(64);
+/// How often in a row the store may fail for a command before its caller is told.
+const STORE_FAILURES_MAX: u32 = 3;
+/// How often idle streams are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) enum Message {
+    Put(Box<dyn Job>),
+    Look(Key, Box<dyn Looking>),
+}
+
+/// What a task of the shard reports.
+enum Report {
+    Loaded(Vec<(Key, Box<dyn Hot>)>),
+    NotLoaded(Vec<Key>, StoreError),
+    Again(Vec<Box<dyn Job>>),
+}
+
+enum Slot {
+    Ready { hot: Box<dyn Hot>, used_at: Instant },
+    Loading(Vec<Box<dyn Job>>),
+}
+
+#[derive(Default)]
+struct Batch {
+    rows: Rows,
+    jobs: Vec<Box<dyn Job>>,
+    looks: Vec<Box<dyn Looking>>,
+}
+
+/// The commands that are answered, newest last.
+#[derive(Default)]
+struct Recent {
+    known: HashSet<Uuid>,
+    order: VecDeque<Uuid>,
+}
+
+impl Recent {
+    fn insert(&mut self, id: Uuid) {
+        if self.known.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > RECENT_COMMANDS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+pub(super) struct Shard {
+    pool: PgPool,
+    wake: Wake,
+    limits: Limits,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    reporter: mpsc::UnboundedSender<Report>,
+    /// Tasks that have not reported yet.
+    tasks: usize,
+    slots: HashMap<Key, Slot>,
+    cold: Vec<(Key, Box<dyn Hot>)>,
+    lookups: Vec<Box<dyn Job>>,
+    next: Batch,
+    writing: Option<BoxFuture<'static, (Batch, Appended)>>,
+    /// The commands in the batch being decided and the one being written.
+    flying: HashSet<Uuid>,
+    /// Commands whose twin is flying.
+    twins: Vec<Box<dyn Job>>,
+    recent: Recent,
+}
+
+impl Shard {
+    pub(super) fn new(pool: PgPool, wake: Wake, limits: Limits, inbox: mpsc::UnboundedReceiver<Message>) -> Self {
+        let (reporter, reports) = mpsc::unbounded_channel();
+        Self {
+            pool,
+            wake,
+            limits,
+            inbox,
+            reports,
+            reporter,
+            tasks: 0,
+            slots: HashMap::new(),
+            cold: Vec::new(),
+            lookups: Vec::new(),
+            next: Batch::default(),
+            writing: None,
+            flying: HashSet::new(),
+            twins: Vec::new(),
+            recent: Recent::default(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut open = true;
+        let mut messages = Vec::new();
+        let mut sweep = interval(SWEEP_EVERY);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.start_loads();
+            self.start_lookups();
+            self.start_write();
+            if !open && self.writing.is_none() && self.tasks == 0 {
+                return;
+            }
+            let room = self.limits.batch_commands.saturating_sub(self.next.jobs.len());
+            tokio::select! {
+                biased;
+                (batch, appended) = async { match &mut self.writing { Some(writing) => writing.await, None => std::future::pending().await } } => {
+                    self.writing = None;
+                    self.written(batch, appended);
+                }
+                Some(report) = self.reports.recv() => {
+                    self.tasks -= 1;
+                    self.reported(report);
+                }
+                received = self.inbox.recv_many(&mut messages, room), if open && room > 0 => {
+                    open = received > 0;
+                    let now = Instant::now();
+                    for message in messages.drain(..) {
+                        match message {
+                            Message::Put(job) => self.admit(job, now),
+                            Message::Look(key, look) => self.look(&key, look),
+                        }
+                    }
+                }
+                _ = sweep.tick() => self.sweep(Instant::now()),
+            }
+        }
+    }
+
+    /// Decides a command, or puts it where it has to wait.
+    fn admit(&mut self, job: Box<dyn Job>, now: Instant) {
+        let frame = job.frame();
+        let id = frame.ask.command_id;
+        if now >= frame.deadline {
+            job.fail(Trouble::Busy);
+        } else if self.flying.contains(&id) {
+            self.twins.push(job);
+        } else if frame.check || (!frame.checked && self.recent.known.contains(&id)) {
+            self.lookups.push(job);
+        } else if let Some(slot) = self.slots.get_mut(&frame.key) {
+            match slot {
+                Slot::Loading(waiting) => waiting.push(job),
+                Slot::Ready { .. } => self.decide(job, now),
+            }
+        } else {
+            self.cold.push((frame.key.clone(), job.fresh()));
+            self.slots.insert(frame.key.clone(), Slot::Loading(vec![job]));
+        }
+    }
+
+    fn decide(&mut self, mut job: Box<dyn Job>, now: Instant) {
+        let key = job.frame().key.clone();
+        let Some(Slot::Ready { hot, used_at }) = self.slots.get_mut(&key) else { return self.admit(job, now) };
+        *used_at = now;
+        let mark = self.next.rows.mark();
+        let rows = &mut self.next.rows;
+        // A panic in a rule costs that command, not the shard.
+        let decided = catch_unwind(AssertUnwindSafe(|| job.decide(hot.as_mut(), rows)));
+        match decided {
+            Ok(Ok(())) => {
+                self.flying.insert(job.frame().ask.command_id);
+                self.next.jobs.push(job);
+            }
+            Ok(Err(trouble)) => {
+                self.next.rows.truncate(mark);
+                job.fail(trouble);
+            }
+            Err(_) => {
+                self.next.rows.truncate(mark);
+                self.evict(&key);
+                tracing::error!(stream.type = key.stream_type, stream.id = %key.stream_id, "A command panicked");
+                job.fail(Trouble::Unavailable("the command failed".to_owned()));
+            }
+        }
+    }
+
+    fn look(&mut self, key: &Key, mut look: Box<dyn Looking>) {
+        let hot = match self.slots.get(key) {
+            Some(Slot::Ready { hot, .. }) => Some(hot.as_ref()),
+            Some(Slot::Loading(_)) | None => None,
+        };
+        look.see(hot);
+        if self.writing.is_none() && self.next.jobs.is_empty() {
+            look.tell(true);
+        } else {
+            self.next.looks.push(look);
+        }
+    }
+
+    fn start_write(&mut self) {
+        if self.writing.is_some() {
+            return;
+        }
+        if self.next.jobs.is_empty() {
+            for look in self.next.looks.drain(..) {
+                look.tell(true);
+            }
+            return;
+        }
+        let batch = std::mem::take(&mut self.next);
+        let pool = self.pool.clone();
+        self.writing = Some(Box::pin(async move {
+            let appended = match timeout(APPEND_WAIT_MAX, store::append(&pool, &batch.rows)).await {
+                Ok(appended) => appended,
+                Err(late) => Appended::Unknown(sqlx::Error::Io(late.into())),
+            };
+            (batch, appended)
+        }));
+    }
+
+    fn written(&mut self, batch: Batch, appended: Appended) {
+        match appended {
+            Appended::Except(stale) => self.committed(batch, &stale),
+            Appended::Overtaken => self.void(batch, "another process was first", |_| Next::Again),
+            Appended::Repeated => self.void(batch, "a command was repeated", |_| Next::Check),
+            Appended::Hindered(error) => {
+                let why = format!("the event store is hindered: {error}");
+                self.void(batch, &why, |attempts| if attempts < STORE_FAILURES_MAX { Next::Again } else { Next::Fail });
+            }
+            Appended::Unknown(error) => {
+                let why = format!("whether it was done is not known: {error}");
+                self.void(batch, &why, |attempts| if attempts < STORE_FAILURES_MAX { Next::Check } else { Next::Fail });
+            }
+            Appended::Rejected(error) => {
+                let why = format!("the event store rejects it: {error}");
+                self.void(batch, &why, |_| Next::Fail);
+            }
+        }
+        let now = Instant::now();
+        for twin in std::mem::take(&mut self.twins) {
+            self.admit(twin, now);
+        }
+    }
+
+    fn committed(&mut self, batch: Batch, stale: &HashSet<Uuid>) {
+        if batch.rows.events() > 0 {
+            self.wake.wake();
+        }
+        let mut again = Vec::new();
+        for job in batch.jobs {
+            let id = job.frame().ask.command_id;
+            self.flying.remove(&id);
+            if stale.contains(&id) {
+                // Decided on what was no longer so, because another process writes to the stream too.
+                let key = job.frame().key.clone();
+                self.evict(&key);
+                again.push(job);
+            } else {
+                self.recent.insert(id);
+                job.done();
+            }
+        }
+        for look in batch.looks {
+            look.tell(stale.is_empty());
+        }
+        self.again(again, "another process was first");
+    }
+
+    /// Nothing of `batch` counts, nor of what was decided on top of it.
+    fn void(&mut self, batch: Batch, why: &str, next: impl Fn(u32) -> Next) {
+        tracing::debug!(commands = batch.jobs.len(), "Deciding again: {why}");
+        let above = std::mem::take(&mut self.next);
+        for look in batch.looks.into_iter().chain(above.looks) {
+            look.tell(false);
+        }
+        for job in batch.jobs.iter().chain(&above.jobs) {
+            self.flying.remove(&job.frame().ask.command_id);
+            let key = job.frame().key.clone();
+            self.evict(&key);
+        }
+        let mut again = Vec::new();
+        for mut job in batch.jobs {
+            match next(job.frame().attempts) {
+                Next::Again => again.push(job),
+                Next::Check => {
+                    job.frame_mut().check = true;
+                    again.push(job);
+                }
+                Next::Fail => job.fail(Trouble::Unavailable(why.to_owned())),
+            }
+        }
+        again.extend(above.jobs);
+        self.again(again, why);
+    }
+
+    /// Decides commands again after a moment that grows with their attempts; chance keeps processes out of step.
+    fn again(&mut self, jobs: Vec<Box<dyn Job>>, why: &str) {
+        let mut later = Vec::new();
+        let mut attempts = 0;
+        for mut job in jobs {
+            let frame = job.frame_mut();
+            frame.attempts += 1;
+            if frame.attempts > self.limits.attempts {
+                tracing::warn!(stream.type = frame.key.stream_type, stream.id = %frame.key.stream_id, "Giving up on a command: {why}");
+                job.fail(Trouble::Busy);
+            } else {
+                attempts = attempts.max(frame.attempts);
+                later.push(job);
+            }
+        }
+        if later.is_empty() {
+            return;
+        }
+        let most = Duration::from_micros(500 << attempts.min(10)).min(PAUSE_MAX);
+        let pause = most.mul_f64(rand::rng().random());
+        self.spawn(async move {
+            sleep(pause).await;
+            Report::Again(later)
+        });
+    }
+
+    /// Forgets a stream, so that the next command reads what is stored.
+    fn evict(&mut self, key: &Key) {
+        if let Some(Slot::Ready { .. }) = self.slots.get(key) {
+            self.slots.remove(key);
+        }
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = Report> + Send + 'static) {
+        self.tasks += 1;
+        let reporter = self.reporter.clone();
+        tokio::spawn(async move {
+            // The shard holds a receiver as long as it counts tasks.
+            let _ = reporter.send(task.await);
+        });
+    }
+
+    fn start_loads(&mut self) {
+        while !self.cold.is_empty() {
+            let rest = self.cold.split_off(self.cold.len().min(LOAD_STREAMS_MAX));
+            let streams = std::mem::replace(&mut self.cold, rest);
+            let pool = self.pool.clone();
+            self.spawn(async move {
+                let keys = streams.iter().map(|(key, _)| key.clone()).collect();
+                match read(&pool, streams).await {
+                    Ok(streams) => Report::Loaded(streams),
+                    Err(error) => Report::NotLoaded(keys, error),
+                }
+            });
+        }
+    }
+
+    fn start_lookups(&mut self) {
+        if self.lookups.is_empty() {
+            return;
+        }
+        let jobs = std::mem::take(&mut self.lookups);
+        let pool = self.pool.clone();
+        self.spawn(async move { Report::Again(look_up(&pool, jobs).await) });
+    }
+
+    fn reported(&mut self, report: Report) {
+        let now = Instant::now();
+        match report {
+            Report::Again(jobs) => {
+                for job in jobs {
+                    self.admit(job, now);
+                }
+            }
+            Report::Loaded(streams) => {
+                for (key, hot) in streams {
+                    let waiting = match self.slots.insert(key, Slot::Ready { hot, used_at: now }) {
+                        Some(Slot::Loading(waiting)) => waiting,
+                        Some(Slot::Ready { .. }) | None => Vec::new(),
+                    };
+                    for job in waiting {
+                        self.admit(job, now);
+                    }
+                }
+            }
+            Report::NotLoaded(keys, error) => {
+                let broken =
+                    matches!(&error, StoreError::Database(sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Database(_)));
+                tracing::warn!(streams = keys.len(), "Streams could not be read: {error:#}");
+                let mut again = Vec::new();
+                for key in keys {
+                    let Some(Slot::Loading(waiting)) = self.slots.remove(&key) else { continue };
+                    for job in waiting {
+                        if broken && job.frame().attempts < STORE_FAILURES_MAX {
+                            again.push(job);
+                        } else {
+                            job.fail(Trouble::Unavailable(format!("{error}")));
+                        }
+                    }
+                }
+                self.again(again, "streams could not be read");
+            }
+        }
+    }
+
+    /// Drops what nobody asks for, and the longest unused beyond the limit. Whatever is dropped in flight only costs a conflict.
+    fn sweep(&mut self, now: Instant) {
+        let idle_after = self.limits.idle_after;
+        self.slots.retain(|_, slot| match slot {
+            Slot::Ready { used_at, .. } => now.duration_since(*used_at) < idle_after,
+            Slot::Loading(_) => true,
+        });
+        let over = self.slots.len().saturating_sub(self.limits.hot_streams);
+        if over == 0 {
+            return;
+        }
+        let mut uses: Vec<Instant> =
+            self.slots.values().filter_map(|slot| if let Slot::Ready { used_at, .. } = slot { Some(*used_at) } else { None }).collect();
+        if uses.is_empty() {
+            return;
+        }
+        let last = over.min(uses.len()) - 1;
+        let (_, oldest, _) = uses.select_nth_unstable(last);
+        let oldest = *oldest;
+        self.slots.retain(|_, slot| !matches!(slot, Slot::Ready { used_at, .. } if *used_at <= oldest));
+    }
+}
+
+/// What becomes of a command whose batch was not written.
+enum Next {
+    Again,
+    /// Again, unless the command log has its outcome.
+    Check,
+    Fail,
+}
+
+async fn read(pool: &PgPool, mut streams: Vec<(Key, Box<dyn Hot>)>) -> Result<Vec<(Key, Box<dyn Hot>)>, StoreError> {
+    let types: Vec<&str> = streams.iter().map(|(key, _)| key.stream_type).collect();
+    let ids: Vec<String> = streams.iter().map(|(key, _)| key.stream_id.to_string()).collect();
+    let mut rows = sqlx::query(store::STREAMS).bind(types).bind(&ids).bind(vec![0_i64; ids.len()]).fetch(pool);
+    let mut current = 0;
+    while let Some(row) = rows.try_next().await? {
+        let (stream_type, stream_id): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+        let is = |(key, _): &(Key, Box<dyn Hot>)| key.stream_type == stream_type && *key.stream_id == *stream_id;
+        if !is(&streams[current]) {
+            let Some(found) = streams.iter().position(is) else { continue };
+            current = found;
+        }
+        let (key, hot) = &mut streams[current];
+        hot.fold(key, row.try_get::<i64, _>(2)?.try_into().unwrap_or_default(), row.try_get(5)?)?;
+    }
+    drop(rows);
+    Ok(streams)
+}
+
+/// Answers the commands whose outcomes are recorded, and gives back the others.
+async fn look_up(pool: &PgPool, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.frame().ask.command_id).collect();
+    let mut tries = 0;
+    let entries = loop {
+        match store::outcomes(pool, &ids).await {
+            Ok(entries) => break entries,
+            Err(error) => {
+                tries += 1;
+                if tries >= STORE_FAILURES_MAX || matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) {
+                    for job in jobs {
+                        job.fail(Trouble::Unavailable(format!("whether it was done is not known: {error}")));
+                    }
+                    return Vec::new();
+                }
+                sleep(PAUSE_MAX).await;
+            }
+        }
+    };
+    let entries: HashMap<Uuid, store::Entry> = entries.into_iter().map(|entry| (entry.command_id, entry)).collect();
+    let mut unknown = Vec::new();
+    for mut job in jobs {
+        match entries.get(&job.frame().ask.command_id) {
+            Some(entry) => job.repeat(entry),
+            None => {
+                let frame = job.frame_mut();
+                (frame.check, frame.checked) = (false, true);
+                unknown.push(job);
+            }
+        }
+    }
+    unknown
+}

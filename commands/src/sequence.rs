@@ -1,0 +1,234 @@
+//! Gives every committed event its place in the log and puts it on the bus. One process does this at a time, by a lease with a fencing
+//! epoch; the others stand by. Appending is the executor's; reading the result is the feed's (crate `nats`).
+
+mod relay;
+mod sequencer;
+
+use crate::{Wake, hash::Hash, wake::APPEND_HINT};
+use futures::StreamExt;
+use nats::{Bus, Feed};
+use sqlx::{PgPool, Row};
+use std::time::Duration;
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a lease lasts that is not renewed; a standby takes over at most [`STAND_BY`] later.
+const LEASE: Duration = Duration::from_secs(3);
+/// How often the holder renews the lease when there is nothing to sequence.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// How often a standby tries to get the lease.
+const STAND_BY: Duration = Duration::from_millis(500);
+/// How long the sequencer sleeps without a wake-up.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// How soon it looks again when something is committed but held back by an older transaction that is still open.
+const HELD_BACK_POLL: Duration = Duration::from_millis(3);
+
+/// The log cannot go on. Nobody but a person can tell why.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// A stream has a hole: an event whose predecessor has no position.
+    #[error("{stream} has no event {expected} before {found}: the log stops at {position}")]
+    Gap {
+        /// The stream, as `type/id`.
+        stream: String,
+        /// The sequence that should have come.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+        /// The last position given.
+        position: u64,
+    },
+}
+
+/// Why leading ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the lease went to another process")]
+    Fenced,
+    #[error("the event store failed")]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+/// Where the holder of the lease stands.
+#[derive(Debug, Clone)]
+struct Lead {
+    epoch: i64,
+    position: u64,
+    hash: Hash,
+    /// The transaction id, as text, below which everything is sequenced.
+    settled_to: String,
+}
+
+/// Runs the sequencer and the relay, or stands by for them, until `stop`. Returns an error only when the log is broken.
+pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
+    let holder = Uuid::new_v4();
+    let hearing = hear(bus.clone(), wake.clone(), stop.clone());
+    let leading = async {
+        while !stop.is_cancelled() {
+            match acquire(&pool, holder).await {
+                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, lead, &stop).await {
+                    Ok(()) => {}
+                    Err(Ended::Broken(broken)) => {
+                        tracing::error!("The log is broken: {broken}");
+                        return Err(broken);
+                    }
+                    Err(Ended::Fenced) => tracing::info!("Another process sequences now"),
+                    Err(error @ Ended::Database(_)) => tracing::warn!("Sequencing pauses: {error}: {}", source(&error)),
+                },
+                Ok(None) => {}
+                Err(error) => tracing::warn!("Cannot ask for the lease of the log: {error}"),
+            }
+            select! {
+                () = sleep(STAND_BY) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    };
+    select! {
+        ended = leading => ended,
+        () = hearing => Ok(()),
+    }
+}
+
+fn source(error: &dyn std::error::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Turns hints from other processes into wake-ups here. Ends with `stop`.
+async fn hear(bus: Option<Bus>, wake: Wake, stop: CancellationToken) {
+    if let Some(bus) = bus {
+        match bus.listen(APPEND_HINT).await {
+            Ok(mut hints) => {
+                while let Some(Some(_)) = stop.run_until_cancelled(hints.next()).await {
+                    wake.ring_here();
+                }
+            }
+            Err(error) => tracing::warn!("No hints of appends in other processes, polling only: {error}"),
+        }
+    }
+    // Leading notices the stop by itself and may have things to finish.
+    std::future::pending().await
+}
+
+/// Takes the lease if it is free. Each holder has an epoch of its own, and writes only under that.
+async fn acquire(pool: &PgPool, holder: Uuid) -> Result<Option<Lead>, sqlx::Error> {
+    let row = sqlx::query(
+        "UPDATE sequencer SET epoch = epoch + 1, holder = $1, lease_until = clock_timestamp() + make_interval(secs => $2) \
+         WHERE lease_until < clock_timestamp() RETURNING epoch, position, hash, settled_to::text",
+    )
+    .bind(holder)
+    .bind(LEASE.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| {
+        let hash: Vec<u8> = row.try_get(2)?;
+        Ok(Lead {
+            epoch: row.try_get(0)?,
+            position: row.try_get::<i64, _>(1)?.try_into().unwrap_or_default(),
+            hash: hash.try_into().map_err(|_| sqlx::Error::Decode("the hash of the log is not 32 bytes".into()))?,
+            settled_to: row.try_get(3)?,
+        })
+    })
+    .transpose()
+}
+
+/// Gives the lease back, so that a successor need not wait for its end.
+async fn release(pool: &PgPool, epoch: i64) {
+    let released = sqlx::query("UPDATE sequencer SET lease_until = '-infinity' WHERE epoch = $1").bind(epoch).execute(pool).await;
+    if let Err(error) = released {
+        tracing::debug!("The lease of the log runs out by itself: {error}");
+    }
+}
+
+async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken) -> Result<(), Ended> {
+    tracing::info!(epoch = lead.epoch, position = lead.position, "This process sequences the log");
+    let epoch = lead.epoch;
+    let (head, heads) = watch::channel(lead.position);
+    let relaying = async {
+        match bus {
+            Some(bus) => relay::run(Feed::new(pool.clone(), None), bus, heads, stop).await,
+            None => stop.cancelled().await,
+        }
+    };
+    let sequencing = sequence(pool, wake, lead, &head, stop);
+    tokio::pin!(relaying, sequencing);
+    let ended = select! {
+        ended = &mut sequencing => ended,
+        () = &mut relaying => sequencing.await,
+    };
+    release(pool, epoch).await;
+    ended
+}
+
+async fn sequence(pool: &PgPool, wake: &Wake, mut lead: Lead, head: &watch::Sender<u64>, stop: &CancellationToken) -> Result<(), Ended> {
+    let mut sequencer = sequencer::Sequencer::default();
+    sequencer.adopt(pool, &mut lead).await?;
+    let mut renewed_at = Instant::now();
+    loop {
+        let step = sequencer.step(pool, &mut lead).await?;
+        if step.wrote {
+            renewed_at = Instant::now();
+        } else if renewed_at.elapsed() >= RENEW_EVERY {
+            sequencer::renew(pool, &lead).await?;
+            renewed_at = Instant::now();
+        }
+        head.send_if_modified(|position| std::mem::replace(position, lead.position) != lead.position);
+        let pause = match step.rest {
+            sequencer::Rest::More => continue,
+            sequencer::Rest::HeldBack => HELD_BACK_POLL,
+            sequencer::Rest::Nothing => POLL_EVERY,
+        };
+        select! {
+            () = sleep(pause) => {}
+            () = wake.woken() => {}
+            () = stop.cancelled() => {
+                // What was committed before the stop gets its place, so far as it is settled.
+                sequencer.step(pool, &mut lead).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// How the log stands, for those who run it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The last position given.
+    pub position: u64,
+    /// Which process sequences, by its own id; none when the lease has run out.
+    pub holder: Option<Uuid>,
+    /// How many holders there were.
+    pub epoch: u64,
+    /// Committed events that have no position yet.
+    pub unsequenced: u64,
+    /// How long the oldest open writing transaction of the cluster has been open; it holds the log back.
+    pub oldest_writer: Option<Duration>,
+}
+
+/// How the log stands now.
+pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT s.position, CASE WHEN s.lease_until >= clock_timestamp() THEN s.holder END, s.epoch, \
+            (SELECT count(*) FROM events e WHERE e.xid >= s.settled_to AND NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id)), \
+            (SELECT extract(epoch FROM max(clock_timestamp() - a.xact_start))::float8 FROM pg_stat_activity a WHERE a.backend_xid IS NOT NULL) \
+         FROM sequencer s",
+    )
+    .fetch_one(pool)
+    .await?;
+    let number = |column| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.try_into().unwrap_or_default());
+    Ok(Status {
+        position: number(0)?,
+        holder: row.try_get(1)?,
+        epoch: number(2)?,
+        unsequenced: number(3)?,
+        oldest_writer: row.try_get::<Option<f64>, _>(4)?.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()),
+    })
+}

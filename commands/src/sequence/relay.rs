@@ -1,0 +1,104 @@
+//! Publishes the log to JetStream in order, each event at its own position. Nothing depends on it being there: after any doubt it asks the
+//! stream where it is, and a stream that is lost, cut or a stranger's is filled anew from Postgres.
+
+use nats::{Bus, BusError, Feed, FeedError, bus::KEPT_EVENTS_MAX};
+use std::time::Duration;
+use tokio::{select, sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+/// How many events are published before the stream's acks are all awaited.
+const BATCH_EVENTS: usize = 2_000;
+/// The pause after a failure; it doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest pause between tries.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often an idle relay checks that the stream is still there and whole.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Debug, thiserror::Error)]
+enum Doubt {
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+}
+
+/// Relays up to each head it is told, until `stop`.
+pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, stop: &CancellationToken) {
+    let mut pause = PAUSE_MIN;
+    while !stop.is_cancelled() {
+        let relayed = select! {
+            relayed = relay(&feed, bus, &mut heads) => relayed,
+            () = stop.cancelled() => return,
+        };
+        match relayed {
+            Ok(()) => return,
+            Err(Doubt::Bus(BusError::Down)) => tracing::debug!("NATS is down; readers use Postgres"),
+            Err(doubt) => tracing::warn!("Relaying starts over: {doubt}"),
+        }
+        select! {
+            () = sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+        // Told heads and failures alternate; only a row of failures slows it down.
+        pause = if bus.connected() { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+    }
+}
+
+/// Publishes until something is doubtful. Returns when there will be no more heads.
+async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Result<(), Doubt> {
+    let mut published = open(feed, bus, *heads.borrow()).await?;
+    loop {
+        let head = *heads.borrow_and_update();
+        while published < head {
+            let events = feed.page(published, BATCH_EVENTS).await?;
+            let Some(last) = events.last() else { break };
+            let last = last.position;
+            bus.publish(&events).await?;
+            published = last;
+        }
+        select! {
+            changed = heads.changed() => if changed.is_err() { return Ok(()) },
+            () = sleep(CHECK_EVERY) => {
+                let stands = bus.head().await?;
+                if stands != Some(published) {
+                    tracing::warn!(position = published, "The stream stands at {stands:?}");
+                    published = open(feed, bus, *heads.borrow()).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Makes sure that the stream is there and is ours; says up to where it is filled.
+async fn open(feed: &Feed, bus: &Bus, head: u64) -> Result<u64, Doubt> {
+    if let Some(last) = bus.head().await? {
+        if is_ours(feed, bus, last, head).await? {
+            return Ok(last);
+        }
+        tracing::warn!(position = head, "The stream ends at {last} with another event than the log; it is made anew");
+        bus.delete().await?;
+    }
+    let first = (head + 1).saturating_sub(KEPT_EVENTS_MAX).max(1);
+    bus.create(first).await?;
+    tracing::info!(position = head, "The stream is filled from {first}");
+    Ok(first - 1)
+}
+
+/// Whether the last event of the stream is the one that the log has there.
+async fn is_ours(feed: &Feed, bus: &Bus, last: u64, head: u64) -> Result<bool, Doubt> {
+    if last == 0 {
+        return Ok(true);
+    }
+    if last > head {
+        return Ok(false);
+    }
+    let stored = match bus.event_id_at(last).await {
+        Ok(stored) => stored,
+        Err(BusError::Down) => return Err(BusError::Down.into()),
+        // An empty stream that starts later has no message at its last sequence; filling it goes on from there.
+        Err(_) => return Ok(true),
+    };
+    let ours = feed.page(last - 1, 1).await?.first().map(|event| event.event_id);
+    Ok(stored.is_some() && stored == ours)
+}

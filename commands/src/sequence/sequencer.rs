@@ -1,0 +1,222 @@
+//! Takes committed events that have no place in the log yet, and gives them one, in windows of settled transactions.
+//!
+//! Identity values and commit order differ: a row with a lower id may become visible later. So rows are taken only from transactions below
+//! the oldest one still running (`pg_snapshot_xmin`), of which every one has committed or rolled back. A window is all rows of the
+//! transactions between the last such border and the new one, in the order of their ids.
+
+use super::{Broken, Ended, LEASE, Lead};
+use crate::hash;
+use nats::Moment;
+use sqlx::{PgPool, Row};
+use std::collections::HashMap;
+
+/// About how many events one window holds; a window never splits a transaction.
+const WINDOW_EVENTS: i64 = 4_096;
+/// For how many streams the last sequence is remembered, before starting afresh.
+const HEADS_MAX: usize = 100_000;
+
+/// What is left after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// More is settled.
+    More,
+    /// Something is committed, and an older transaction is still open.
+    HeldBack,
+    Nothing,
+}
+
+pub(super) struct Step {
+    pub(super) wrote: bool,
+    pub(super) rest: Rest,
+}
+
+struct Unsequenced {
+    id: i64,
+    stream: (String, String),
+    sequence: i64,
+    recorded_at: Moment,
+    body_hash: Vec<u8>,
+}
+
+#[derive(Default)]
+pub(super) struct Sequencer {
+    /// The last sequenced event of streams seen lately.
+    heads: HashMap<(String, String), i64>,
+}
+
+// `wide` is where a window of the wished size would end; `held` says that something is committed above it or above the border.
+// Already sequenced rows are left out: there are some after a restore into a new cluster, where transaction ids start anew.
+const WINDOW: &str = "WITH border AS MATERIALIZED (\
+        SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin, \
+            (SELECT e.xid FROM events e WHERE e.xid >= $1::text::xid8 ORDER BY e.xid OFFSET $2 LIMIT 1) AS wide), \
+    edge AS MATERIALIZED (SELECT CASE WHEN wide < xmin THEN (wide::text::bigint + 1)::text::xid8 ELSE xmin END AS upto, wide < xmin AS more FROM border) \
+    SELECT edge.upto::text, edge.more, EXISTS (SELECT FROM events e WHERE e.xid >= edge.upto), \
+        e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash \
+    FROM edge LEFT JOIN events e ON e.xid >= $1::text::xid8 AND e.xid < edge.upto AND NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id) \
+    ORDER BY e.id";
+
+const GIVE: &str = "WITH led AS (\
+        UPDATE sequencer SET position = $3, hash = $4, settled_to = $5::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $6) \
+        WHERE epoch = $1 AND position = $2 RETURNING epoch) \
+    INSERT INTO log (position, event_row, hash) SELECT g.p, g.r, g.h FROM led, UNNEST($7::bigint[], $8::bigint[], $9::bytea[]) AS g(p, r, h)";
+
+/// Keeps the lease while there is nothing to do.
+pub(super) async fn renew(pool: &PgPool, lead: &Lead) -> Result<(), Ended> {
+    let renewed = sqlx::query(
+        "UPDATE sequencer SET settled_to = $2::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $3) WHERE epoch = $1",
+    )
+    .bind(lead.epoch)
+    .bind(&lead.settled_to)
+    .bind(LEASE.as_secs_f64())
+    .execute(pool)
+    .await?;
+    if renewed.rows_affected() == 1 { Ok(()) } else { Err(Ended::Fenced) }
+}
+
+impl Sequencer {
+    /// After a restore into a new cluster transaction ids start anew, below those stored with the events. Takes what the old cluster left
+    /// unsequenced, all of it settled, and starts the windows from the beginning; what has its place already is skipped there.
+    pub(super) async fn adopt(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<(), Ended> {
+        let foreign: bool = sqlx::query_scalar("SELECT $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot())")
+            .bind(&lead.settled_to)
+            .fetch_one(pool)
+            .await?;
+        if !foreign {
+            return Ok(());
+        }
+        tracing::warn!(position = lead.position, "The event store was restored into a new cluster; its transactions are counted anew");
+        loop {
+            let rows = sqlx::query(
+                "SELECT ''::text, false, false, e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash FROM events e \
+                 WHERE e.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id) \
+                 ORDER BY e.id LIMIT $1",
+            )
+            .bind(WINDOW_EVENTS)
+            .fetch_all(pool)
+            .await?;
+            if rows.is_empty() {
+                break;
+            }
+            let rows = rows.iter().map(unsequenced).collect::<Result<Vec<_>, _>>()?;
+            self.give(pool, lead, rows, lead.settled_to.clone()).await?;
+        }
+        lead.settled_to = "0".to_owned();
+        Ok(())
+    }
+
+    /// Sequences the next window.
+    pub(super) async fn step(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<Step, Ended> {
+        let rows = sqlx::query(WINDOW).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(pool).await?;
+        let Some(first) = rows.first() else { return Ok(Step { wrote: false, rest: Rest::Nothing }) };
+        let upto: String = first.try_get(0)?;
+        let more: Option<bool> = first.try_get(1)?;
+        let held: bool = first.try_get(2)?;
+        let rest = if more == Some(true) {
+            Rest::More
+        } else if held {
+            Rest::HeldBack
+        } else {
+            Rest::Nothing
+        };
+        let empty = first.try_get::<Option<i64>, _>(3)?.is_none();
+        if empty {
+            // Remembered here and stored with the next write: an idle log writes nothing but its lease.
+            lead.settled_to = upto;
+            return Ok(Step { wrote: false, rest });
+        }
+        let rows = rows.iter().map(unsequenced).collect::<Result<Vec<_>, _>>()?;
+        self.give(pool, lead, rows, upto).await?;
+        Ok(Step { wrote: true, rest })
+    }
+
+    /// Gives `rows` the next positions, in one statement that takes effect only while the lease is ours.
+    async fn give(&mut self, pool: &PgPool, lead: &mut Lead, rows: Vec<Unsequenced>, settled_to: String) -> Result<(), Ended> {
+        self.check(pool, lead, &rows).await?;
+        let mut position = lead.position;
+        let mut link = lead.hash;
+        let mut positions = Vec::with_capacity(rows.len());
+        let mut links = Vec::with_capacity(rows.len());
+        for row in &rows {
+            position += 1;
+            link = hash::link(&link, position, row.recorded_at.0, &row.body_hash);
+            positions.push(i64::try_from(position).unwrap_or(i64::MAX));
+            links.push(link);
+        }
+        let given = sqlx::query(GIVE)
+            .bind(lead.epoch)
+            .bind(i64::try_from(lead.position).unwrap_or(i64::MAX))
+            .bind(positions.last())
+            .bind(&link[..])
+            .bind(&settled_to)
+            .bind(LEASE.as_secs_f64())
+            .bind(&positions)
+            .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+            .bind(links.iter().map(|link| &link[..]).collect::<Vec<_>>())
+            .execute(pool)
+            .await?;
+        if given.rows_affected() != rows.len() as u64 {
+            return Err(Ended::Fenced);
+        }
+        *lead = Lead { epoch: lead.epoch, position, hash: link, settled_to };
+        Ok(())
+    }
+
+    /// Checks that every stream goes on where the log left it. A hole would mean that an event was lost: then nothing more is given.
+    async fn check(&mut self, pool: &PgPool, lead: &Lead, rows: &[Unsequenced]) -> Result<(), Ended> {
+        if self.heads.len() > HEADS_MAX {
+            self.heads.clear();
+        }
+        // Streams that do not start here and are not remembered: their predecessor must have a place.
+        let mut asked: Vec<&Unsequenced> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for row in rows {
+            if seen.insert(&row.stream) && row.sequence > 1 && !self.heads.contains_key(&row.stream) {
+                asked.push(row);
+            }
+        }
+        if !asked.is_empty() {
+            let sequenced = sqlx::query(
+                "SELECT k.st, k.si, k.sq FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS k(st, si, sq) \
+                 JOIN events e ON e.aggregate_type = k.st AND e.aggregate_id = k.si AND e.sequence = k.sq JOIN log l ON l.event_row = e.id",
+            )
+            .bind(asked.iter().map(|row| &*row.stream.0).collect::<Vec<&str>>())
+            .bind(asked.iter().map(|row| &*row.stream.1).collect::<Vec<&str>>())
+            .bind(asked.iter().map(|row| row.sequence - 1).collect::<Vec<_>>())
+            .fetch_all(pool)
+            .await?;
+            for row in sequenced {
+                self.heads.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
+            }
+        }
+        for row in rows {
+            let head = self.heads.get_mut(&row.stream);
+            let expected = head.as_deref().copied().unwrap_or_default() + 1;
+            if row.sequence != expected {
+                let (stream_type, stream_id) = &row.stream;
+                return Err(Ended::Broken(Broken::Gap {
+                    stream: format!("{stream_type}/{stream_id}"),
+                    expected: expected.try_into().unwrap_or_default(),
+                    found: row.sequence.try_into().unwrap_or_default(),
+                    position: lead.position,
+                }));
+            }
+            match head {
+                Some(head) => *head = row.sequence,
+                None => {
+                    self.heads.insert(row.stream.clone(), row.sequence);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unsequenced(row: &sqlx::postgres::PgRow) -> Result<Unsequenced, sqlx::Error> {
+    Ok(Unsequenced {
+        id: row.try_get(3)?,
+        stream: (row.try_get(4)?, row.try_get(5)?),
+        sequence: row.try_get(6)?,
+        recorded_at: row.try_get(7)?,
+        body_hash: row.try_get(8)?,
+    })
+}

@@ -1,0 +1,397 @@
+//! The event store in Postgres: its schema, and the few statements that read and write it. What to write is the executor's.
+
+use crate::hash::{Body, Hash};
+use nats::Moment;
+use sqlx::{
+    PgPool, Row,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// How long a request waits for a connection before it is told that the store cannot answer.
+const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How many statements each connection keeps prepared.
+const PREPARED_MAX: usize = 200;
+
+/// Reading the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Postgres failed or cannot be reached.
+    #[error("the event store cannot be read")]
+    Database(#[from] sqlx::Error),
+    /// A stored event cannot be read as one of its kind.
+    #[error("event {sequence} of {stream} is not readable")]
+    Unreadable {
+        /// The stream, as `type/id`.
+        stream: String,
+        /// The event's place in it.
+        sequence: u64,
+        /// Why not.
+        source: serde_json::Error,
+    },
+    /// A stream has a hole, or an event twice.
+    #[error("{stream} has no event {expected}: found {found}")]
+    Gap {
+        /// The stream, as `type/id`.
+        stream: String,
+        /// The sequence that should have come.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+    },
+    /// There is no such kind of stream.
+    #[error("there are no streams of type {0}")]
+    UnknownStreamType(String),
+}
+
+/// Connects to the database of the event store, with at most `connections`. Connections are not tested before use: that would cost each
+/// statement a round trip more, and everything here copes with one that is broken.
+pub async fn connect(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name("astro").statement_cache_capacity(PREPARED_MAX);
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(CONNECTION_WAIT_MAX)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+}
+
+/// Brings the schema up to date. The views keep their migrations in the same table under versions of their own, which are left alone here.
+pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.set_ignore_missing(true);
+    migrator.run(pool).await
+}
+
+/// Names a stream. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) stream_type: &'static str,
+    pub(crate) stream_id: Arc<str>,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.stream_type, self.stream_id)
+    }
+}
+
+/// What one append writes, by column, as the statement takes it.
+#[derive(Default)]
+pub(crate) struct Rows {
+    events: Events,
+    commands: Commands,
+    timers: Timers,
+}
+
+#[derive(Default)]
+struct Events {
+    stream: Vec<Key>,
+    sequence: Vec<i64>,
+    event_type: Vec<&'static str>,
+    event_version: Vec<String>,
+    payload: Vec<String>,
+    event_id: Vec<Uuid>,
+    command_id: Vec<Uuid>,
+    correlation_id: Vec<Uuid>,
+    causation_id: Vec<Option<Uuid>>,
+    actor: Vec<Arc<str>>,
+    traceparent: Vec<Option<Arc<str>>>,
+    body_hash: Vec<Hash>,
+}
+
+#[derive(Default)]
+struct Commands {
+    command_id: Vec<Uuid>,
+    request_hash: Vec<Hash>,
+    stream: Vec<Key>,
+    first_sequence: Vec<i64>,
+    last_sequence: Vec<i64>,
+    refusal: Vec<Option<String>>,
+}
+
+#[derive(Default)]
+struct Timers {
+    stream: Vec<Key>,
+    kind: Vec<&'static str>,
+    subject: Vec<String>,
+    due_at: Vec<Moment>,
+    event_id: Vec<Uuid>,
+}
+
+/// One event to append.
+pub(crate) struct NewEvent<'a> {
+    pub(crate) stream: &'a Key,
+    pub(crate) sequence: u64,
+    pub(crate) event_type: &'static str,
+    pub(crate) event_version: u32,
+    pub(crate) payload: String,
+    pub(crate) command_id: Uuid,
+    pub(crate) correlation_id: Uuid,
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) actor: &'a Arc<str>,
+    pub(crate) traceparent: Option<&'a Arc<str>>,
+}
+
+fn stored(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+impl Rows {
+    /// Adds an event; says under which id.
+    pub(crate) fn event(&mut self, event: NewEvent<'_>) -> Uuid {
+        let event_id = Uuid::now_v7();
+        let event_version = event.event_version.to_string();
+        let body = Body {
+            event_id,
+            stream_type: event.stream.stream_type,
+            stream_id: &event.stream.stream_id,
+            sequence: event.sequence,
+            event_type: event.event_type,
+            event_version: &event_version,
+            payload: &event.payload,
+            command_id: event.command_id,
+            correlation_id: event.correlation_id,
+            causation_id: event.causation_id,
+            actor: event.actor,
+        };
+        let columns = &mut self.events;
+        columns.body_hash.push(body.hash());
+        columns.stream.push(event.stream.clone());
+        columns.sequence.push(stored(event.sequence));
+        columns.event_type.push(event.event_type);
+        columns.event_version.push(event_version);
+        columns.payload.push(event.payload);
+        columns.event_id.push(event_id);
+        columns.command_id.push(event.command_id);
+        columns.correlation_id.push(event.correlation_id);
+        columns.causation_id.push(event.causation_id);
+        columns.actor.push(event.actor.clone());
+        columns.traceparent.push(event.traceparent.cloned());
+        event_id
+    }
+
+    /// Adds a timer that belongs to the event `event_id`.
+    pub(crate) fn timer(&mut self, stream: &Key, timer: domain::Timer, event_id: Uuid) {
+        let columns = &mut self.timers;
+        columns.stream.push(stream.clone());
+        columns.kind.push(timer.kind);
+        columns.subject.push(timer.subject);
+        columns.due_at.push(Moment(timer.due_at));
+        columns.event_id.push(event_id);
+    }
+
+    /// Adds the outcome of a command: it moved `stream` from `before` to `after`, or was refused there.
+    pub(crate) fn command(&mut self, command_id: Uuid, request_hash: Hash, stream: &Key, before: u64, after: u64, refusal: Option<String>) {
+        let columns = &mut self.commands;
+        columns.command_id.push(command_id);
+        columns.request_hash.push(request_hash);
+        columns.stream.push(stream.clone());
+        columns.first_sequence.push(stored(before) + 1);
+        columns.last_sequence.push(stored(after));
+        columns.refusal.push(refusal);
+    }
+
+    /// The number of events.
+    pub(crate) fn events(&self) -> usize {
+        self.events.sequence.len()
+    }
+
+    /// Takes back what a command wrote that failed half-way.
+    pub(crate) fn truncate(&mut self, mark: Mark) {
+        let Self { events, commands, timers } = self;
+        events.stream.truncate(mark.events);
+        events.sequence.truncate(mark.events);
+        events.event_type.truncate(mark.events);
+        events.event_version.truncate(mark.events);
+        events.payload.truncate(mark.events);
+        events.event_id.truncate(mark.events);
+        events.command_id.truncate(mark.events);
+        events.correlation_id.truncate(mark.events);
+        events.causation_id.truncate(mark.events);
+        events.actor.truncate(mark.events);
+        events.traceparent.truncate(mark.events);
+        events.body_hash.truncate(mark.events);
+        commands.command_id.truncate(mark.commands);
+        commands.request_hash.truncate(mark.commands);
+        commands.stream.truncate(mark.commands);
+        commands.first_sequence.truncate(mark.commands);
+        commands.last_sequence.truncate(mark.commands);
+        commands.refusal.truncate(mark.commands);
+        timers.stream.truncate(mark.timers);
+        timers.kind.truncate(mark.timers);
+        timers.subject.truncate(mark.timers);
+        timers.due_at.truncate(mark.timers);
+        timers.event_id.truncate(mark.timers);
+    }
+
+    /// How much is written so far.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { events: self.events.sequence.len(), commands: self.commands.command_id.len(), timers: self.timers.kind.len() }
+    }
+}
+
+/// A place in [`Rows`] to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    events: usize,
+    commands: usize,
+    timers: usize,
+}
+
+/// How an append ended.
+#[derive(Debug)]
+pub(crate) enum Appended {
+    /// Committed, but these commands are not in it: they caused nothing, and what they were decided on had changed meanwhile.
+    Except(HashSet<Uuid>),
+    /// Another writer was first on a stream: nothing was written.
+    Overtaken,
+    /// A command id was used before: nothing was written.
+    Repeated,
+    /// Nothing was written, and the reason may pass.
+    Hindered(sqlx::Error),
+    /// Nothing was written, and trying again would not help.
+    Rejected(sqlx::Error),
+    /// Not known: it may have been committed before the connection broke.
+    Unknown(sqlx::Error),
+}
+
+// A command without events is recorded only if the version it was decided on is still the last: `first_sequence` is the one after it.
+// The scalar subquery with LIMIT keeps the planner from hashing the whole table for it.
+const EVENTS_AND: &str = "WITH appended AS (\
+    INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, event_id, command_id, correlation_id, \
+        causation_id, actor, traceparent, body_hash) \
+    SELECT st, si, sq, et, ev, p::json, ei, ci, co, ca, a, tp, bh \
+    FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], \
+        $11::text[], $12::text[], $13::bytea[]) AS e(st, si, sq, et, ev, p, ei, ci, co, ca, a, tp, bh))";
+const TIMERS_AND: &str = ", waiting AS (\
+    INSERT INTO timers (stream_type, stream_id, kind, subject, due_at, event_id) \
+    SELECT * FROM UNNEST($20::text[], $21::text[], $22::text[], $23::text[], $24::timestamptz[], $25::uuid[]) ON CONFLICT DO NOTHING)";
+const COMMANDS: &str = " INSERT INTO command_log (command_id, request_hash, stream_type, stream_id, first_sequence, last_sequence, refusal) \
+    SELECT ci, rh, st, si, fs, ls, r::json \
+    FROM UNNEST($14::uuid[], $15::bytea[], $16::text[], $17::text[], $18::bigint[], $19::bigint[], $26::text[]) AS c(ci, rh, st, si, fs, ls, r) \
+    WHERE fs <= ls OR (SELECT e.sequence FROM events e WHERE e.aggregate_type = st AND e.aggregate_id = si AND e.sequence = fs LIMIT 1) IS NULL";
+
+static APPEND: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| format!("{EVENTS_AND}{TIMERS_AND}{COMMANDS}"));
+
+/// Writes everything in one statement: one round trip, one commit.
+pub(crate) async fn append(pool: &PgPool, rows: &Rows) -> Appended {
+    match insert(pool, rows).await {
+        Ok(recorded) if recorded == rows.commands.command_id.len() as u64 => Appended::Except(HashSet::new()),
+        Ok(_) => match unrecorded(pool, rows).await {
+            Ok(stale) => Appended::Except(stale),
+            Err(error) => Appended::Unknown(error),
+        },
+        Err(error) => judge(error),
+    }
+}
+
+async fn insert(pool: &PgPool, rows: &Rows) -> Result<u64, sqlx::Error> {
+    let Rows { events, commands, timers } = rows;
+    let types = |streams: &[Key]| streams.iter().map(|key| key.stream_type).collect::<Vec<_>>();
+    fn ids(streams: &[Key]) -> Vec<&str> {
+        streams.iter().map(|key| &*key.stream_id).collect()
+    }
+    let done = sqlx::query(&APPEND)
+        .bind(types(&events.stream))
+        .bind(ids(&events.stream))
+        .bind(&events.sequence)
+        .bind(&events.event_type)
+        .bind(&events.event_version)
+        .bind(&events.payload)
+        .bind(&events.event_id)
+        .bind(&events.command_id)
+        .bind(&events.correlation_id)
+        .bind(&events.causation_id)
+        .bind(events.actor.iter().map(|actor| &**actor).collect::<Vec<&str>>())
+        .bind(events.traceparent.iter().map(|trace| trace.as_deref()).collect::<Vec<Option<&str>>>())
+        .bind(events.body_hash.iter().map(|hash| &hash[..]).collect::<Vec<&[u8]>>())
+        .bind(&commands.command_id)
+        .bind(commands.request_hash.iter().map(|hash| &hash[..]).collect::<Vec<&[u8]>>())
+        .bind(types(&commands.stream))
+        .bind(ids(&commands.stream))
+        .bind(&commands.first_sequence)
+        .bind(&commands.last_sequence)
+        .bind(types(&timers.stream))
+        .bind(ids(&timers.stream))
+        .bind(&timers.kind)
+        .bind(&timers.subject)
+        .bind(&timers.due_at)
+        .bind(&timers.event_id)
+        .bind(&commands.refusal)
+        .execute(pool)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+async fn unrecorded(pool: &PgPool, rows: &Rows) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let ids = &rows.commands.command_id;
+    let recorded: Vec<Uuid> =
+        sqlx::query_scalar("SELECT command_id FROM command_log WHERE command_id = ANY($1)").bind(ids).fetch_all(pool).await?;
+    let recorded: HashSet<Uuid> = recorded.into_iter().collect();
+    Ok(ids.iter().copied().filter(|id| !recorded.contains(id)).collect())
+}
+
+fn judge(error: sqlx::Error) -> Appended {
+    let sqlx::Error::Database(database) = &error else {
+        return match error {
+            // No connection was had, so nothing was sent.
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Appended::Hindered(error),
+            _ => Appended::Unknown(error),
+        };
+    };
+    match (database.code().as_deref(), database.constraint()) {
+        (Some("23505"), Some("events_pkey")) => Appended::Overtaken,
+        (Some("23505"), Some("command_log_pkey")) => Appended::Repeated,
+        // serialization failure, deadlock, lock timeout, statement timeout or cancelled, too many connections, starting up
+        (Some("40001" | "40P01" | "55P03" | "57014" | "53300" | "57P03"), _) => Appended::Hindered(error),
+        // class 08 and shutdown: the connection went, perhaps after the commit
+        (Some(code), _) if code.starts_with("08") || code.starts_with("57P") => Appended::Unknown(error),
+        _ => Appended::Rejected(error),
+    }
+}
+
+/// What the command log says about one command.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) command_id: Uuid,
+    pub(crate) request_hash: Vec<u8>,
+    pub(crate) stream_type: String,
+    pub(crate) stream_id: String,
+    pub(crate) last_sequence: u64,
+    pub(crate) refusal: Option<String>,
+    pub(crate) payloads: Vec<String>,
+}
+
+/// The outcomes of those of the commands that were done or refused before.
+pub(crate) async fn outcomes(pool: &PgPool, commands: &[Uuid]) -> Result<Vec<Entry>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT c.command_id, c.request_hash, c.stream_type, c.stream_id, c.last_sequence, c.refusal::text, \
+            ARRAY(SELECT e.payload::text FROM events e WHERE e.aggregate_type = c.stream_type AND e.aggregate_id = c.stream_id \
+                AND e.sequence BETWEEN c.first_sequence AND c.last_sequence ORDER BY e.sequence) \
+         FROM command_log c WHERE c.command_id = ANY($1)",
+    )
+    .bind(commands)
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Entry {
+                command_id: row.try_get(0)?,
+                request_hash: row.try_get(1)?,
+                stream_type: row.try_get(2)?,
+                stream_id: row.try_get(3)?,
+                last_sequence: row.try_get::<i64, _>(4)?.try_into().unwrap_or_default(),
+                refusal: row.try_get(5)?,
+                payloads: row.try_get(6)?,
+            })
+        })
+        .collect()
+}
+
+/// The events of several streams behind a version each, in order within each stream.
+pub(crate) const STREAMS: &str = "SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload::text \
+    FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS k(st, si, after) \
+    JOIN events e ON e.aggregate_type = k.st AND e.aggregate_id = k.si AND e.sequence > k.after \
+    ORDER BY e.aggregate_type, e.aggregate_id, e.sequence";

@@ -1,0 +1,74 @@
+//! Timers wait in the store beside the events that need them. Says which are due; acting on them is left to the scheduler.
+
+use jiff::Timestamp;
+use nats::Moment;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+/// The most timers one look returns.
+pub const DUE_MAX: i64 = 1_000;
+
+/// A timer that is due and has not fired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueTimer {
+    /// The kind of stream.
+    pub stream_type: String,
+    /// Which stream.
+    pub stream_id: String,
+    /// What to do.
+    pub kind: String,
+    /// For what in the stream.
+    pub subject: String,
+    /// When it fell due.
+    pub due_at: Timestamp,
+    /// The event that asked for it.
+    pub event_id: Uuid,
+}
+
+/// The timers due at `now`, longest due first, at most `limit` (and [`DUE_MAX`]).
+pub async fn due(pool: &PgPool, now: Timestamp, limit: i64) -> Result<Vec<DueTimer>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT stream_type, stream_id, kind, subject, due_at, event_id FROM timers \
+         WHERE fired_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2",
+    )
+    .bind(Moment(now))
+    .bind(limit.clamp(1, DUE_MAX))
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DueTimer {
+                stream_type: row.try_get(0)?,
+                stream_id: row.try_get(1)?,
+                kind: row.try_get(2)?,
+                subject: row.try_get(3)?,
+                due_at: row.try_get::<Moment, _>(4)?.0,
+                event_id: row.try_get(5)?,
+            })
+        })
+        .collect()
+}
+
+/// When the next timer falls due, if any waits.
+pub async fn next_due(pool: &PgPool) -> Result<Option<Timestamp>, sqlx::Error> {
+    let next: Option<Moment> = sqlx::query_scalar("SELECT min(due_at) FROM timers WHERE fired_at IS NULL").fetch_one(pool).await?;
+    Ok(next.map(Into::into))
+}
+
+/// Records that timers have done their work. Firing twice is harmless: what they do is idempotent, and this changes nothing then.
+pub async fn fired(pool: &PgPool, timers: &[DueTimer], now: Timestamp) -> Result<(), sqlx::Error> {
+    let column = |of: fn(&DueTimer) -> &str| timers.iter().map(of).collect::<Vec<&str>>();
+    sqlx::query(
+        "UPDATE timers t SET fired_at = $6 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS f(st, si, k, s, d) \
+         WHERE t.stream_type = f.st AND t.stream_id = f.si AND t.kind = f.k AND t.subject = f.s AND t.due_at = f.d AND t.fired_at IS NULL",
+    )
+    .bind(column(|timer| &timer.stream_type))
+    .bind(column(|timer| &timer.stream_id))
+    .bind(column(|timer| &timer.kind))
+    .bind(column(|timer| &timer.subject))
+    .bind(timers.iter().map(|timer| Moment(timer.due_at)).collect::<Vec<_>>())
+    .bind(Moment(now))
+    .execute(pool)
+    .await?;
+    Ok(())
+}
