@@ -1,0 +1,1 @@
+//! Browser tests of the journeys; all of it is in `tests/it`.

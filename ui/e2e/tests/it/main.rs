@@ -1,0 +1,6 @@
+//! The journeys, clicked in a real browser against the real platform: `cargo xtask test`.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod browser;
+mod journey;
+mod platform;

@@ -1,0 +1,114 @@
+//! The whole platform for one test: the binary `astro` with a namespace of its own on the tests' servers.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+/// How long the start may take on a busy machine.
+const START: Duration = Duration::from_secs(60);
+/// Of the demo accounts; made up for each run.
+const PASSWORD: &str = "journeys of a test";
+
+pub struct Platform {
+    pub address: String,
+    /// E-mail by role.
+    pub demo: BTreeMap<String, String>,
+    folder: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    _child: Child,
+}
+
+impl Platform {
+    /// Migrates, imports the real catalogue, makes the demo accounts and serves.
+    pub async fn start() -> Result<Self> {
+        let postgres = setting("ASTRO_TEST_POSTGRES_URL");
+        let name = format!("t_{}", Uuid::new_v4().simple());
+        let admin = sqlx::PgPool::connect(&postgres).await?;
+        sqlx::raw_sql(&format!("CREATE DATABASE {name}")).execute(&admin).await?;
+        admin.close().await;
+        let (server, parameters) =
+            postgres.split_once('?').map_or((postgres.as_str(), String::new()), |(url, more)| (url, format!("?{more}")));
+        let database = format!("{}/{name}{parameters}", server.rsplit_once('/').context("a database in the URL")?.0);
+        let folder = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(folder.join("keys"))?;
+        let (http, smtp) = (free_port()?, free_port()?);
+        let environment = vec![
+            ("ASTRO_POSTGRES_URL", database),
+            ("ASTRO_NATS_URL", setting("ASTRO_TEST_NATS_URL")),
+            ("ASTRO_MONGO_URL", setting("ASTRO_TEST_MONGO_URL")),
+            ("ASTRO_PREFIX", name),
+            ("ASTRO_LISTEN", format!("127.0.0.1:{http}")),
+            ("ASTRO_SMTP_URL", format!("smtp://127.0.0.1:{smtp}")),
+            ("ASTRO_MAILBOX", format!("127.0.0.1:{smtp}")),
+            ("ASTRO_UI", setting("ASTRO_TEST_UI")),
+            ("ASTRO_KEYS", folder.join("keys").display().to_string()),
+            ("ASTRO_DEMO_PASSWORD", PASSWORD.to_owned()),
+        ];
+        run(&environment, &["migrate"]).await?;
+        let demo_data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo");
+        let (agencies, launches) = (demo_data.join("agencies.csv"), demo_data.join("launches.csv"));
+        run(&environment, &["import", "--agencies", &agencies.display().to_string(), "--launches", &launches.display().to_string()])
+            .await?;
+        let accounts = run(&environment, &["demo", "--bookings", "0"]).await?;
+        let mut demo = BTreeMap::new();
+        for line in accounts.lines().filter(|line| line.starts_with('{')) {
+            let account: Value = serde_json::from_str(line)?;
+            let text = |field: &str| account[field].as_str().map(str::to_owned).context(field.to_owned());
+            demo.insert(text("role")?, text("email")?);
+        }
+        let log = std::fs::File::create(folder.join("astro.log"))?;
+        let child = command(&environment, &["all"]).stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?;
+        let address = format!("http://127.0.0.1:{http}");
+        let deadline = Instant::now() + START;
+        while tokio::net::TcpStream::connect(("127.0.0.1", http)).await.is_err() {
+            if Instant::now() > deadline {
+                bail!("astro does not listen: {}", std::fs::read_to_string(folder.join("astro.log"))?);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(Self { address, demo, folder, environment, _child: child })
+    }
+
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// Runs the binary once more, such as `audit verify`; answers what it prints.
+    pub async fn astro(&self, words: &[&str]) -> Result<String> {
+        run(&self.environment, words).await
+    }
+
+    /// Where screenshots and logs of this test go; kept when the test fails.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+fn command(environment: &[(&str, String)], words: &[&str]) -> Command {
+    let mut command = Command::new(setting("ASTRO_TEST_ASTRO"));
+    command.args(words).envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+    command
+}
+
+async fn run(environment: &[(&str, String)], words: &[&str]) -> Result<String> {
+    let output = command(environment, words).output().await?;
+    if !output.status.success() {
+        bail!("astro {}: {}{}", words.join(" "), String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+pub fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
+}
+
+pub fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
