@@ -46,19 +46,18 @@ pub struct NotAnActor;
 impl FromStr for Actor {
     type Err = NotAnActor;
     fn from_str(text: &str) -> Result<Self, NotAnActor> {
-        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         let bad = |_| NotAnActor;
-        match kind {
-            "customer" => rest.parse().map(Self::Customer).map_err(bad),
-            "supplier" => {
-                let (supplier, account) = rest.split_once(':').ok_or(NotAnActor)?;
+        match text.split_once(':') {
+            Some(("customer", id)) => id.parse().map(Self::Customer).map_err(bad),
+            Some(("supplier", ids)) => {
+                let (supplier, account) = ids.split_once(':').ok_or(NotAnActor)?;
                 Ok(Self::Supplier(supplier.parse().map_err(bad)?, account.parse().map_err(bad)?))
             }
-            "employee" => rest.parse().map(Self::Employee).map_err(bad),
-            "operator" => rest.parse().map(Self::Operator).map_err(bad),
-            "scheduler" => Ok(Self::Scheduler),
-            "import" => Ok(Self::Import),
-            "system" => Ok(Self::System),
+            Some(("employee", id)) => id.parse().map(Self::Employee).map_err(bad),
+            Some(("operator", id)) => id.parse().map(Self::Operator).map_err(bad),
+            None if text == "scheduler" => Ok(Self::Scheduler),
+            None if text == "import" => Ok(Self::Import),
+            None if text == "system" => Ok(Self::System),
             _ => Err(NotAnActor),
         }
     }

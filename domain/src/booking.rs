@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Booking {
     /// Whose.
     pub customer: CustomerId,
+    /// When it was made: the moment of the hold.
+    pub held_at: Timestamp,
     /// The price snapshot taken at the hold.
     pub price_each: Money,
     /// The seats it has, or had when it ended.
@@ -158,10 +160,21 @@ impl Booking {
     pub fn price(&self) -> Money {
         self.price_each.times(self.seats.len())
     }
-    /// The payment whose money is here, if any.
+    /// The payment whose money is still here, in full or in part, if any.
     #[must_use]
     pub fn captured(&self) -> Option<(PaymentId, &Payment)> {
-        self.payments.iter().find(|(_, payment)| payment.state == PaymentState::Captured).map(|(id, payment)| (*id, payment))
+        let back = |of: PaymentId| {
+            let refunds = self.refunds.values().filter(|refund| refund.payment == of);
+            refunds.fold(Money::ZERO, |sum, refund| sum.plus(refund.amount))
+        };
+        let mut captured =
+            self.payments.iter().map(|(id, payment)| (*id, payment)).filter(|(_, payment)| payment.state == PaymentState::Captured);
+        captured.find(|(id, payment)| payment.amount > back(*id))
+    }
+    /// Whether the provider was asked for money and its answer is not known yet.
+    #[must_use]
+    pub fn is_being_paid(&self) -> bool {
+        self.payments.values().any(|payment| payment.state == PaymentState::Initiated)
     }
     /// Everything captured.
     #[must_use]
@@ -182,21 +195,17 @@ impl Booking {
         matches!(self.stage, Stage::Held { .. })
     }
 
-    /// What giving up `seats` would give back at `now`, for a launch at `departs_at` that was last delayed as `delayed` says.
+    /// What giving up `seats` would give back at `now`, for a launch at `departs_at` that was delayed as `delays` say.
     #[must_use]
-    pub(crate) fn quote(&self, seats: &BTreeSet<Seat>, departs_at: Timestamp, delayed: Option<Delay>, now: Timestamp) -> Quote {
-        let confirmed_at = match self.stage {
-            Stage::Confirmed { at } => Some(at),
-            Stage::Held { .. } | Stage::Expired | Stage::Cancelled => None,
-        };
+    pub(crate) fn quote(&self, seats: &BTreeSet<Seat>, departs_at: Timestamp, delays: &[Delay], now: Timestamp) -> Quote {
         let free_until =
-            delayed.filter(|delay| confirmed_at.is_some_and(|at| at <= delay.at) && now <= delay.free_until).map(|delay| delay.free_until);
+            delays.iter().filter(|delay| self.held_at <= delay.at && now <= delay.free_until).map(|delay| delay.free_until).max();
         let left = departs_at.duration_since(now);
         let tier = self.cancellation.numbers.tiers.iter().find(|tier| left >= days(tier.days_before)).map_or(0, |tier| tier.percent);
-        let (percent, basis) = match (confirmed_at, free_until) {
-            (None, _) => (0, Basis::Unpaid),
-            (Some(_), Some(free_until)) => (100, Basis::Delayed { free_until }),
-            (Some(_), None) => (tier, Basis::TimeLeft { days: left.as_hours() / 24 }),
+        let (percent, basis) = match (&self.stage, free_until) {
+            (Stage::Held { .. } | Stage::Expired | Stage::Cancelled, _) => (0, Basis::Unpaid),
+            (Stage::Confirmed { .. }, Some(free_until)) => (100, Basis::Delayed { free_until }),
+            (Stage::Confirmed { .. }, None) => (tier, Basis::TimeLeft { days: left.as_hours() / 24 }),
         };
         self.quoted(seats, percent, basis)
     }
@@ -222,11 +231,11 @@ impl Booking {
     }
 }
 
-/// The last delay of a launch.
+/// A delay of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delay {
     /// When it was announced.
     pub at: Timestamp,
-    /// Until then bookings confirmed before it may be cancelled with a full refund.
+    /// Until then bookings made before it may be cancelled with a full refund.
     pub free_until: Timestamp,
 }

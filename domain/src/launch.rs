@@ -301,7 +301,7 @@ pub enum Refusal {
     SeatsTaken { seats: BTreeSet<Seat> },
     #[error("one customer may have {limit} seats on a launch and has {already}")]
     SeatLimitReached { limit: u8, already: u16 },
-    #[error("the booking's id is already used")]
+    #[error("the id of the booking, or of its payment or refund, is already used")]
     BookingIdUsed,
     #[error("there is no such booking")]
     UnknownBooking,
@@ -429,12 +429,23 @@ pub struct Manifest {
     pub taken: BTreeMap<Seat, BookingId>,
     /// How many of the taken seats are only held.
     pub held: u16,
-    /// Seats of each customer, all own bookings together.
+    /// Seats of each customer, all own bookings together: held, sold, and of expired holds whose payment may still bring them back.
     pub seats_of: BTreeMap<CustomerId, u16>,
-    /// The last delay.
-    pub delayed: Option<Delay>,
-    /// When the supplier was first warned of too few seats sold, since the last delay.
-    pub warned_at: Option<Timestamp>,
+    /// Every delay, first to last: a later one does not take back what an earlier one promised.
+    pub delays: Vec<Delay>,
+    /// When to look whether enough seats are sold, for the current date: the warnings, and last the decision.
+    pub viability_reviews: Vec<Timestamp>,
+    /// The last warning of too few seats sold, for the current date.
+    pub warned: Option<Warning>,
+}
+
+/// A warning that too few seats are sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// When it was given.
+    pub at: Timestamp,
+    /// Not before then the launch is given up.
+    pub aborts_at: Timestamp,
 }
 
 impl Manifest {
@@ -454,6 +465,11 @@ impl Manifest {
     }
     fn booking(&self, booking: BookingId) -> Result<&Booking, Refusal> {
         self.bookings.get(&booking).ok_or(Refusal::UnknownBooking)
+    }
+    /// The provider gives money back once per id: under a used one a refund would be promised and never come.
+    fn unused(&self, refund: RefundId) -> Result<(), Refusal> {
+        let used = self.bookings.values().any(|known| known.refunds.contains_key(&refund));
+        if used { Err(Refusal::BookingIdUsed) } else { Ok(()) }
     }
     fn is_free(&self, seat: Seat) -> bool {
         self.plan.cabin.sells(seat) && !self.taken.contains_key(&seat)
@@ -519,7 +535,7 @@ impl Launch {
         let known = manifest.booking_of(booking, customer)?;
         match known.stage {
             Stage::Held { .. } | Stage::Confirmed { .. } => {}
-            Stage::Expired => return Err(Refusal::BookingClosed { stage: "expired".to_owned() }),
+            Stage::Expired => return Err(closed(&known.stage)),
             Stage::Cancelled => return Err(Refusal::AlreadyCancelled),
         }
         match self {
@@ -532,7 +548,7 @@ impl Launch {
             Some(seat) if known.is_held() || !known.seats.contains(&seat) => return Err(Refusal::NoPassenger { seat }),
             Some(seat) => BTreeSet::from([seat]),
         };
-        Ok(known.quote(&seats, manifest.plan.departs_at, manifest.delayed, now))
+        Ok(known.quote(&seats, manifest.plan.departs_at, &manifest.delays, now))
     }
 
     fn open(&self) -> Result<(&Manifest, Standing), Refusal> {
@@ -623,23 +639,34 @@ impl Launch {
 
     fn review_viability(&self, policies: &Policies, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let Self::Open { manifest, .. } = self else { return Ok(vec![]) };
-        let Viability { days_before, percent_sold, warnings_days_ahead } = &policies.viability.numbers;
+        let Viability { percent_sold, warnings_days_ahead, .. } = &policies.viability.numbers;
         let needed = (u32::from(manifest.capacity()) * u32::from(*percent_sold)).div_ceil(100);
-        if u32::from(manifest.sold()) >= needed || now >= manifest.plan.departs_at {
+        let (Some(first), Some(decision)) = (manifest.viability_reviews.first(), manifest.viability_reviews.last()) else {
+            return Ok(vec![]);
+        };
+        // A timer set for the date before a delay comes too early for the new one.
+        if u32::from(manifest.sold()) >= needed || now < *first || now >= manifest.plan.departs_at {
             return Ok(vec![]);
         }
-        let decided_at = earlier(manifest.plan.departs_at, days(*days_before));
         let notice = days(warnings_days_ahead.iter().copied().min().unwrap_or_default());
-        match manifest.warned_at {
-            Some(warned_at) if now >= decided_at && now >= later(warned_at, notice) => self.abort(AbortReason::Viability, policies, now),
-            _ => Ok(vec![Event::ViabilityWarned {
-                sold: manifest.sold(),
-                needed: u16::try_from(needed).unwrap_or(u16::MAX),
-                aborts_at: decided_at.max(manifest.warned_at.map_or(later(now, notice), |warned_at| later(warned_at, notice))),
-                policy_version: policies.viability.version,
-                at: now,
-            }]),
+        let aborts_at = match manifest.warned {
+            Some(warned) if now >= warned.aborts_at => return self.abort(AbortReason::Viability, policies, now),
+            // One warning for each moment set for it, so that looking twice says nothing twice.
+            Some(warned) if !manifest.viability_reviews.iter().any(|due| warned.at < *due && *due <= now) => return Ok(vec![]),
+            Some(warned) => warned.aborts_at,
+            None => later(now, notice).max(*decision),
+        };
+        // Too close to its date to be warned in time: it flies with whom it has.
+        if aborts_at >= manifest.plan.departs_at {
+            return Ok(vec![]);
         }
+        Ok(vec![Event::ViabilityWarned {
+            sold: manifest.sold(),
+            needed: u16::try_from(needed).unwrap_or(u16::MAX),
+            aborts_at,
+            policy_version: policies.viability.version,
+            at: now,
+        }])
     }
 
     fn hold(
@@ -653,7 +680,11 @@ impl Launch {
     ) -> Result<Vec<Event>, Refusal> {
         let (manifest, _) = self.open()?;
         if let Some(known) = manifest.bookings.get(&booking) {
-            return if known.customer == customer && known.seats == *seats { Ok(vec![]) } else { Err(Refusal::BookingIdUsed) };
+            return match known.stage {
+                _ if known.customer != customer || known.seats != *seats => Err(Refusal::BookingIdUsed),
+                Stage::Held { .. } | Stage::Confirmed { .. } => Ok(vec![]),
+                Stage::Expired | Stage::Cancelled => Err(closed(&known.stage)),
+            };
         }
         if now >= manifest.plan.departs_at {
             return Err(Refusal::Departed);
@@ -734,7 +765,8 @@ impl Launch {
         card: &Card,
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
-        let known = self.known()?.booking_of(booking, customer)?;
+        let manifest = self.known()?;
+        let known = manifest.booking_of(booking, customer)?;
         if known.payments.contains_key(&payment) {
             return Ok(vec![]);
         }
@@ -743,8 +775,12 @@ impl Launch {
         if known.passengers.is_empty() {
             return Err(Refusal::PassengersMissing);
         }
-        if known.payments.values().any(|other| other.state == PaymentState::Initiated) {
+        if known.is_being_paid() {
             return Err(Refusal::PaymentInFlight);
+        }
+        // The provider takes money once per id: under a used one this booking would be confirmed with the money of another.
+        if manifest.bookings.values().any(|other| other.payments.contains_key(&payment)) {
+            return Err(Refusal::BookingIdUsed);
         }
         Ok(vec![Event::PaymentInitiated { booking, payment, amount: known.price(), card: card.clone(), at: now }])
     }
@@ -808,8 +844,9 @@ impl Launch {
         if quote.refund != quoted {
             return Err(Refusal::QuoteChanged { refund: quote.refund });
         }
-        let known = self.known()?.booking_of(booking, customer)?;
-        Ok(cancelled(booking, known, quote, CancelledBy::Customer, refund, now))
+        let manifest = self.known()?;
+        manifest.unused(refund)?;
+        Ok(cancelled(booking, manifest.booking_of(booking, customer)?, quote, CancelledBy::Customer, refund, now))
     }
 
     fn cancel_for_abort(&self, booking: BookingId, refund: RefundId, now: Timestamp) -> Result<Vec<Event>, Refusal> {
@@ -817,6 +854,7 @@ impl Launch {
         let known = manifest.booking(booking)?;
         match known.stage {
             Stage::Held { .. } | Stage::Confirmed { .. } => {
+                manifest.unused(refund)?;
                 Ok(cancelled(booking, known, known.quote_abort(), CancelledBy::Abort, refund, now))
             }
             Stage::Expired | Stage::Cancelled => Ok(vec![]),
@@ -875,14 +913,21 @@ fn reviews(departs_at: Timestamp, viability: &Viability, now: Timestamp) -> Vec<
 }
 
 fn still_held(booking: &Booking, now: Timestamp) -> Result<(), Refusal> {
-    let closed = |stage: &str| Err(Refusal::BookingClosed { stage: stage.to_owned() });
     match booking.stage {
         Stage::Held { expires_at, .. } if now < expires_at => Ok(()),
         Stage::Held { expires_at, .. } => Err(Refusal::HoldExpired { expired_at: expires_at }),
-        Stage::Confirmed { .. } => closed("confirmed"),
-        Stage::Expired => closed("expired"),
-        Stage::Cancelled => closed("cancelled"),
+        Stage::Confirmed { .. } | Stage::Expired | Stage::Cancelled => Err(closed(&booking.stage)),
     }
+}
+
+fn closed(stage: &Stage) -> Refusal {
+    let word = match stage {
+        Stage::Held { .. } => "held",
+        Stage::Confirmed { .. } => "confirmed",
+        Stage::Expired => "expired",
+        Stage::Cancelled => "cancelled",
+    };
+    Refusal::BookingClosed { stage: word.to_owned() }
 }
 
 fn cancelled(booking: BookingId, known: &Booking, quote: Quote, by: CancelledBy, refund: RefundId, at: Timestamp) -> Vec<Event> {
@@ -981,23 +1026,25 @@ impl Decider for Launch {
 
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
-            (Self::Unscheduled, Event::Scheduled { plan, .. }) => {
+            (Self::Unscheduled, Event::Scheduled { plan, viability_reviews, .. }) => {
                 let manifest = Manifest {
                     plan: (**plan).clone(),
                     bookings: BTreeMap::new(),
                     taken: BTreeMap::new(),
                     held: 0,
                     seats_of: BTreeMap::new(),
-                    delayed: None,
-                    warned_at: None,
+                    delays: Vec::new(),
+                    viability_reviews: viability_reviews.clone(),
+                    warned: None,
                 };
                 Self::Open { manifest: Box::new(manifest), standing: Standing::Scheduled }
             }
             (Self::Unscheduled, _) => Self::Unscheduled,
-            (Self::Open { mut manifest, .. }, Event::Delayed { departs_at, free_cancellation_until, at, .. }) => {
+            (Self::Open { mut manifest, .. }, Event::Delayed { departs_at, free_cancellation_until, viability_reviews, at, .. }) => {
                 manifest.plan.departs_at = *departs_at;
-                manifest.delayed = Some(Delay { at: *at, free_until: *free_cancellation_until });
-                manifest.warned_at = None;
+                manifest.delays.push(Delay { at: *at, free_until: *free_cancellation_until });
+                manifest.viability_reviews.clone_from(viability_reviews);
+                manifest.warned = None;
                 Self::Open { manifest, standing: Standing::Delayed }
             }
             (Self::Open { manifest, .. }, Event::Confirmed { .. }) => Self::Open { manifest, standing: Standing::Confirmed },
@@ -1035,13 +1082,12 @@ impl Manifest {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Repriced { price, .. } => self.plan.price = *price,
-            Event::ViabilityWarned { at, .. } => {
-                self.warned_at.get_or_insert(*at);
-            }
-            Event::SeatsHeld { booking, customer, seats, price_each, expires_at, release_at, cancellation, .. } => {
+            Event::ViabilityWarned { aborts_at, at, .. } => self.warned = Some(Warning { at: *at, aborts_at: *aborts_at }),
+            Event::SeatsHeld { booking, customer, seats, price_each, expires_at, release_at, cancellation, at, .. } => {
                 self.take(seats, *booking, *customer, true);
                 let held = Booking {
                     customer: *customer,
+                    held_at: *at,
                     price_each: *price_each,
                     seats: seats.clone(),
                     passengers: BTreeMap::new(),
@@ -1054,7 +1100,10 @@ impl Manifest {
             }
             Event::HoldExpired { booking, customer, seats, .. } => {
                 self.free(seats, true);
-                self.forget(*customer, seats.len());
+                // A payment on its way may still bring the seats back, so until it is settled they count.
+                if !self.bookings.get(booking).is_some_and(Booking::is_being_paid) {
+                    self.forget(*customer, seats.len());
+                }
                 self.change(*booking, |known| known.stage = Stage::Expired);
             }
             Event::PassengersNamed { booking, passengers, .. } => self.change(*booking, |known| known.passengers.clone_from(passengers)),
@@ -1109,11 +1158,15 @@ impl Manifest {
         }
     }
     fn settle(&mut self, booking: BookingId, payment: PaymentId, state: PaymentState) {
+        let counted = self.bookings.get(&booking).is_some_and(|known| known.stage == Stage::Expired && known.is_being_paid());
         self.change(booking, |known| {
             if let Some(payment) = known.payments.get_mut(&payment) {
                 payment.state = state;
             }
         });
+        if let Some(known) = self.bookings.get(&booking).filter(|known| counted && !known.is_being_paid()) {
+            self.forget(known.customer, known.seats.len());
+        }
     }
     fn give_back(&mut self, booking: BookingId, refund: RefundId, state: RefundState) {
         self.change(booking, |known| {

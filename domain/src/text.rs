@@ -21,7 +21,7 @@ impl Line {
     /// Parses, trimming spaces around.
     pub fn new(text: &str) -> Result<Self, NotALine> {
         let text = text.trim();
-        if text.is_empty() || text.chars().count() > Self::CHARACTERS_MAX || text.chars().any(char::is_control) {
+        if text.is_empty() || text.chars().count() > Self::CHARACTERS_MAX || text.chars().any(breaks) {
             return Err(NotALine);
         }
         Ok(Self(text.to_owned()))
@@ -31,6 +31,11 @@ impl Line {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Control characters, and the two separators that end a line without being one.
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 impl TryFrom<String> for Line {
