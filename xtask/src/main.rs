@@ -2,6 +2,7 @@
 
 mod apt;
 mod astro;
+mod bench;
 mod check;
 mod down;
 mod instance;
@@ -16,6 +17,7 @@ mod servers;
 mod signals;
 mod step;
 mod test;
+mod test_servers;
 mod ui;
 mod up;
 
@@ -54,6 +56,12 @@ enum Command {
     Servers,
     /// Run every static gate: format, clippy, documentation, browser builds, dependency rules, licences, API snapshots
     Check,
+    /// Measure the platform over HTTP, each figure beside its yardstick; what follows goes to the crate `bench`
+    Bench {
+        /// Arguments of `bench`: --only NAME, --runs N, --json
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Build the four web apps for the browser
     Ui {
         /// Quick to build instead of small
@@ -72,6 +80,7 @@ fn main() -> ExitCode {
             Command::Down => down::run(&paths),
             Command::Test { args } => test::run(&paths, &args),
             Command::Servers => test::serve(&paths),
+            Command::Bench { args } => bench::run(&paths, &args),
             Command::Check => check::run(&paths),
             Command::Ui { dev } => ui::run(&paths, if dev { Profile::Quick } else { Profile::Small }),
         }

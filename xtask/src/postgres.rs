@@ -46,6 +46,10 @@ impl Programs {
         progress.say(format!("{} in {}", found.major, found.bin.display()));
         Ok(found)
     }
+
+    pub(crate) fn pgbench(&self) -> PathBuf {
+        self.bin.join("pgbench")
+    }
 }
 
 /// The newest installed version that is new enough.

@@ -78,20 +78,28 @@ impl Server {
         }
     }
 
-    /// Asks it to stop, waits, kills it when it does not. Says whether it went by itself.
-    pub(crate) fn stop(&mut self) -> bool {
+    /// Asks it to stop, waits, kills it when it does not. Says how it went.
+    pub(crate) fn stop(&mut self) -> Stopped {
         if !matches!(self.child.try_wait(), Ok(None)) {
-            return true;
+            return Stopped::Before;
         }
         signals::send(self.child.id(), self.stop);
         let child = &mut self.child;
-        let went = signals::wait_until(self.patience, || !matches!(child.try_wait(), Ok(None)));
-        if !went {
-            signals::send_group(self.child.id(), Signal::SIGKILL);
-            let _ = self.child.wait();
+        if signals::wait_until(self.patience, || !matches!(child.try_wait(), Ok(None))) {
+            return Stopped::InOrder;
         }
-        went
+        signals::send_group(self.child.id(), Signal::SIGKILL);
+        let _ = self.child.wait();
+        Stopped::Killed
     }
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    InOrder,
+    Before,
+    Killed,
 }
 
 impl Drop for Server {
@@ -128,7 +136,8 @@ mod tests {
         let mut deaf = shell("trap '' TERM; echo up; while :; do sleep 1; done", &logs, Duration::from_millis(200));
         let log = logs.join("shell.log");
         deaf.await_ready(Duration::from_secs(10), || fs::read_to_string(&log).is_ok_and(|text| text.contains("up"))).unwrap();
-        assert!(!deaf.stop());
+        assert_eq!(deaf.stop(), Stopped::Killed);
+        assert_eq!(deaf.stop(), Stopped::Before);
         assert!(deaf.check().is_err());
         fs::remove_dir_all(&logs).unwrap();
     }

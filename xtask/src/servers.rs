@@ -11,7 +11,7 @@ use crate::mongo::{self, Durability, Mongo};
 use crate::nats_server::{self, Nats};
 use crate::paths::Paths;
 use crate::postgres::{self, Postgres};
-use crate::server::Server;
+use crate::server::{Server, Stopped};
 use crate::step::{Steps, print_line};
 
 /// Servers that are there already: what is given is used as it is, and neither started nor stopped.
@@ -63,6 +63,11 @@ impl Programs {
             None => mongo::find_or_build(paths, logs, progress).map(Some),
         })?;
         Ok(Self { postgres, nats, mongo })
+    }
+
+    /// PostgreSQL's own load generator.
+    pub(crate) fn pgbench(&self) -> Option<PathBuf> {
+        self.postgres.as_ref().map(postgres::Programs::pgbench)
     }
 }
 
@@ -160,6 +165,10 @@ impl Servers {
 
 /// Stops one server and says how it went.
 pub(crate) fn stop_aloud(server: &mut Server) {
-    let how = if server.stop() { "stopped" } else { "did not stop in time and was killed" };
+    let how = match server.stop() {
+        Stopped::InOrder => "stopped",
+        Stopped::Before => "had ended already",
+        Stopped::Killed => "did not stop in time and was killed",
+    };
     print_line(&format!("  {} {how}", server.name()));
 }

@@ -192,13 +192,13 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
             std::thread::sleep(WATCH);
         }
     })();
-    // Before the stop, so that a person sees it at once, and in front of what may fail while stopping.
-    if let Err(error) = &ended
-        && !error.is::<Interrupted>()
-    {
-        print_line(&format!("\n{error:#}"));
+    // The reason is told whole at the end; its first line must not wait for that.
+    match &ended {
+        Err(error) if !error.is::<Interrupted>() => {
+            print_line(&format!("\n{} Stopping:", format!("{error:#}").lines().next().unwrap_or_default()));
+        }
+        _ => print_line("\nStopping:"),
     }
-    print_line("\nStopping:");
     if let Some(mut astro) = astro {
         stop_aloud(&mut astro);
     }
@@ -317,8 +317,7 @@ fn detach(paths: &Paths, options: &Options, instance: Instance) -> Result<()> {
         let mut text = String::new();
         said.read_to_string(&mut text)?;
         if !text.is_empty() {
-            print!("{text}");
-            std::io::stdout().flush()?;
+            print_line(text.trim_end_matches('\n'));
         }
         Ok(())
     };
