@@ -47,7 +47,8 @@ pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, 
 
 /// Publishes until something is doubtful. Returns when there will be no more heads.
 async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Result<(), Doubt> {
-    let mut published = open(feed, bus, *heads.borrow()).await?;
+    let head = *heads.borrow();
+    let mut published = open(feed, bus, head).await?;
     loop {
         let head = *heads.borrow_and_update();
         while published < head {
@@ -63,7 +64,7 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Resu
                 let stands = bus.head().await?;
                 if stands != Some(published) {
                     tracing::warn!(position = published, "The stream stands at {stands:?}");
-                    published = open(feed, bus, *heads.borrow()).await?;
+                    published = open(feed, bus, head).await?;
                 }
             }
         }

@@ -1,1 +1,12 @@
-//! Integration tests.
+//! The write side against real servers.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod audit;
+mod cabin;
+mod command_log;
+mod executor;
+mod feed;
+mod proxy;
+mod sequencer;
+mod timers;
+mod world;

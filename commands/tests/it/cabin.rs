@@ -1,0 +1,112 @@
+//! A small decider for the tests: a cabin with so many seats, of which anyone may take the next.
+
+use domain::{Decider, Named, Timer};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The timer that asks whether one is still there.
+pub const CHECK: &str = "check";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Id(pub u32);
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cabin-{}", self.0)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum Command {
+    Open { seats: u32 },
+    Take { who: String },
+    Leave { seat: u32 },
+    TakeUntil { who: String, until: Timestamp },
+    Panic,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    Opened { seats: u32 },
+    Taken { seat: u32, who: String, until: Option<Timestamp> },
+    Left { seat: u32 },
+}
+
+impl Named for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Taken { .. } => "taken",
+            Self::Left { .. } => "left",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    #[error("all {seats} seats are taken")]
+    Full { seats: u32 },
+    #[error("nobody sits there")]
+    Empty,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cabin {
+    pub seats: Vec<Option<String>>,
+}
+
+impl Cabin {
+    pub fn taken(&self) -> usize {
+        self.seats.iter().flatten().count()
+    }
+
+    fn take(&self, who: &str, until: Option<Timestamp>) -> Result<Vec<Event>, Refusal> {
+        if self.seats.iter().flatten().any(|other| other == who) {
+            return Ok(vec![]);
+        }
+        match self.seats.iter().position(Option::is_none) {
+            Some(seat) => Ok(vec![Event::Taken { seat: seat as u32, who: who.to_owned(), until }]),
+            None => Err(Refusal::Full { seats: self.seats.len() as u32 }),
+        }
+    }
+}
+
+impl Decider for Cabin {
+    type Id = Id;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+    const NAME: &'static str = "cabin";
+
+    fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::Open { seats } => Ok(vec![Event::Opened { seats: *seats }]),
+            Command::Take { who } => self.take(who, None),
+            Command::TakeUntil { who, until } => self.take(who, Some(*until)),
+            Command::Leave { seat } if self.seats.get(*seat as usize).is_some_and(Option::is_some) => Ok(vec![Event::Left { seat: *seat }]),
+            Command::Leave { .. } => Err(Refusal::Empty),
+            Command::Panic => panic!("a rule with a mistake, on purpose"),
+        }
+    }
+
+    fn evolve(mut self, event: &Event) -> Self {
+        match event {
+            Event::Opened { seats } => self.seats.resize(*seats as usize, None),
+            Event::Taken { seat, who, .. } => self.seats[*seat as usize] = Some(who.clone()),
+            Event::Left { seat } => self.seats[*seat as usize] = None,
+        }
+        self
+    }
+
+    fn timers(event: &Event) -> Vec<Timer> {
+        match event {
+            Event::Taken { who, until: Some(until), .. } => {
+                // Asked for twice: the second is the same timer.
+                let timer = Timer { kind: CHECK, subject: who.clone(), due_at: *until };
+                let later = Timer { kind: CHECK, subject: who.clone(), due_at: *until + SignedDuration::from_mins(5) };
+                vec![timer.clone(), timer, later]
+            }
+            _ => vec![],
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Every committed event gets its place, once, in an order that readers can rely on.
+
+use crate::{
+    cabin::{Cabin, Command, Id},
+    world::{append_raw, ask, take, until, world},
+};
+use commands::{audit, sequence::Broken};
+use futures::future::join_all;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use sqlx::{Acquire, Executor as _};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_transaction_in_front_of_the_tail_is_not_missed() {
+    world(async |world| {
+        let sequencing = world.sequence(None);
+        let mut slow = world.pool.begin().await.unwrap();
+        append_raw(&mut slow, "slow", 1).await;
+        append_raw(&mut *world.pool.acquire().await.unwrap(), "quick", 1).await;
+
+        // The control: a reader that goes by id alone is past the slow one when it commits.
+        let naive: i64 = world.count("SELECT max(id) FROM events").await;
+        until("the sequencer has seen that something is held back", async || {
+            commands::sequence::status(&world.pool).await.unwrap().unsequenced == 1
+        })
+        .await;
+        assert_eq!(world.feed().head().await.unwrap(), 0, "nothing is given a place before the slow one");
+        slow.commit().await.unwrap();
+        assert_eq!(world.count(&format!("SELECT count(*) FROM events WHERE id > {naive}")).await, 0, "the control misses the slow one");
+
+        world.settle(2).await;
+        let streams: Vec<_> = world.feed().page(0, 10).await.unwrap().into_iter().map(|event| event.stream_id).collect();
+        assert_eq!(streams, ["slow", "quick"]);
+        sequencing.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_writers_that_dawdle_and_roll_back_lose_nothing() {
+    const WRITERS: u64 = 16;
+    const ROUNDS: u64 = 12;
+    world(async |world| {
+        let sequencing = world.sequence(None);
+        let pool = commands::connect(&world.url, 20).await.unwrap();
+        let (naive_stop, naive_pool) = (tokio_util::sync::CancellationToken::new(), pool.clone());
+        let stop = naive_stop.clone();
+        // The control again, under load.
+        let naive = tokio::spawn(async move {
+            let (mut last, mut seen) = (0_i64, 0);
+            while !stop.is_cancelled() {
+                let ids: Vec<i64> =
+                    sqlx::query_scalar("SELECT id FROM events WHERE id > $1 ORDER BY id").bind(last).fetch_all(&naive_pool).await.unwrap();
+                last = ids.last().copied().unwrap_or(last);
+                seen += ids.len();
+                tokio::task::yield_now().await;
+            }
+            seen
+        });
+        let writers = (0..WRITERS).map(|writer| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                let mut dice = StdRng::seed_from_u64(writer);
+                let mut version = 0;
+                for _ in 0..ROUNDS {
+                    let count = dice.random_range(1..=3);
+                    let mut connection = pool.acquire().await.unwrap();
+                    let mut transaction = connection.begin().await.unwrap();
+                    for n in 1..=count {
+                        append_raw(&mut transaction, &format!("w{writer}"), version + n).await;
+                    }
+                    // How long a writer takes is what the test is about.
+                    tokio::time::sleep(Duration::from_millis(dice.random_range(0..8))).await;
+                    if dice.random_bool(0.3) {
+                        transaction.rollback().await.unwrap();
+                    } else {
+                        transaction.commit().await.unwrap();
+                        version += count;
+                    }
+                }
+                version
+            })
+        });
+        let written: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
+        world.settle(written).await;
+        naive_stop.cancel();
+        let naive = naive.await.unwrap() as u64;
+        pool.close().await;
+        assert!(naive < written, "the control must miss events, or the test proves nothing: it saw {naive} of {written}");
+        let report = audit::verify(&world.pool, 1).await.unwrap();
+        assert_eq!((report.checked, report.head, report.first_bad), (written, written, None));
+        sequencing.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_takes_over_from_a_killed_sequencer_within_five_seconds() {
+    world(async |world| {
+        let first = world.sequence(None);
+        let executor = world.executor();
+        executor.execute::<Cabin>(&Id(1), Command::Open { seats: 9 }, &ask()).await.unwrap();
+        world.settle(1).await;
+        let second = world.sequence(None);
+        first.kill().await;
+        let killed = Instant::now();
+        executor.execute::<Cabin>(&Id(1), take("a"), &ask()).await.unwrap();
+        world.settle(2).await;
+        assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+        assert_eq!(world.count("SELECT epoch FROM sequencer").await, 2);
+        // One that ends in order leaves at once.
+        let third = world.sequence(None);
+        second.stop().await;
+        until("the third leads", async || world.count("SELECT epoch FROM sequencer").await == 3).await;
+        third.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequencers_that_steal_the_lease_from_each_other_give_each_event_one_place() {
+    world(async |world| {
+        let sequencers = [world.sequence(None), world.sequence(None), world.sequence(None)];
+        let executor = world.executor();
+        executor.execute::<Cabin>(&Id(1), Command::Open { seats: 600 }, &ask()).await.unwrap();
+        let thief = async {
+            // The lease is taken away under whoever holds it, and whoever asks next gets it.
+            for _ in 0..60 {
+                world.pool.execute("UPDATE sequencer SET lease_until = '-infinity', epoch = epoch + 1").await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let writing = async {
+            for round in 0..60 {
+                join_all((0..10).map(|n| executor.execute::<Cabin>(&Id(1), take(format!("{round}-{n}")), Box::leak(Box::new(ask())))))
+                    .await;
+            }
+        };
+        tokio::join!(thief, writing);
+        world.settle(601).await;
+        let report = audit::verify(&world.pool, 1).await.unwrap();
+        assert_eq!((report.checked, report.first_bad), (601, None));
+        assert_eq!(world.count("SELECT count(*) - count(DISTINCT event_row) FROM log").await, 0);
+        for sequencer in sequencers {
+            sequencer.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stops_loudly_at_a_stream_with_a_hole() {
+    world(async |world| {
+        let mut connection = world.pool.acquire().await.unwrap();
+        for sequence in [1, 2, 4] {
+            append_raw(&mut connection, "holed", sequence).await;
+        }
+        let broken = world.sequence(None).task.await.unwrap().unwrap_err();
+        let Broken::Gap { stream, expected, found, position } = broken;
+        assert_eq!((&*stream, expected, found, position), ("raw/holed", 3, 4, 0));
+        assert_eq!(world.feed().head().await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_of_many_windows_is_sequenced_in_order() {
+    world(async |world| {
+        for block in 0..12_i64 {
+            sqlx::query(
+                "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, event_id, command_id, \
+                    correlation_id, actor, body_hash) \
+                 SELECT 'raw', 's' || (n % 7), $1 * 150 + n / 7 + 1, 'done', '1', '{}', gen_random_uuid(), gen_random_uuid(), \
+                    gen_random_uuid(), 'system', '\\x00' FROM generate_series(0, 1049) n",
+            )
+            .bind(block)
+            .execute(&world.pool)
+            .await
+            .unwrap();
+        }
+        let sequencing = world.sequence(None);
+        world.settle(12 * 1_050).await;
+        sequencing.stop().await;
+        assert_eq!(
+            world.count("SELECT count(*) FROM log l JOIN log m ON m.position = l.position + 1 WHERE m.event_row < l.event_row").await,
+            0
+        );
+        assert_eq!(world.count("SELECT position FROM sequencer").await, 12_600);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goes_on_after_a_restore_into_a_cluster_that_counts_transactions_anew() {
+    world(async |world| {
+        let mut connection = world.pool.acquire().await.unwrap();
+        for sequence in 1..=3 {
+            append_raw(&mut connection, "old", sequence).await;
+        }
+        let sequencing = world.sequence(None);
+        world.settle(3).await;
+        sequencing.stop().await;
+        // What a dump of a busier cluster leaves here: transaction ids of the future, some of them without a position.
+        append_raw(&mut connection, "old", 4).await;
+        world.tamper("UPDATE events SET xid = (id + 4000000000)::text::xid8").await;
+        world.pool.execute("UPDATE sequencer SET settled_to = '4000000003'").await.unwrap();
+        append_raw(&mut connection, "old", 5).await;
+
+        let sequencing = world.sequence(None);
+        world.settle(5).await;
+        append_raw(&mut connection, "old", 6).await;
+        world.settle(6).await;
+        let places: BTreeSet<_> =
+            world.feed().page(0, 10).await.unwrap().into_iter().map(|event| (event.position, event.sequence)).collect();
+        assert_eq!(places, (1..=6).map(|n| (n, n)).collect());
+        sequencing.stop().await;
+    })
+    .await;
+}
