@@ -40,6 +40,7 @@ pub(crate) struct Surroundings {
     pub(crate) mongo_url: String,
     pub(crate) smtp_url: String,
     pub(crate) listen: String,
+    pub(crate) public_url: String,
     pub(crate) ui: PathBuf,
     pub(crate) keys: PathBuf,
     pub(crate) demo_password: String,
@@ -52,7 +53,7 @@ impl Surroundings {
         command.env("ASTRO_POSTGRES_URL", &self.postgres_url).env("ASTRO_NATS_URL", &self.nats_url);
         command.env("ASTRO_MONGO_URL", &self.mongo_url).env("ASTRO_SMTP_URL", &self.smtp_url);
         command.env("ASTRO_LISTEN", &self.listen).env("ASTRO_UI", &self.ui).env("ASTRO_KEYS", &self.keys);
-        command.env("ASTRO_DEMO_PASSWORD", &self.demo_password);
+        command.env("ASTRO_PUBLIC_URL", &self.public_url).env("ASTRO_DEMO_PASSWORD", &self.demo_password);
         command
     }
 }

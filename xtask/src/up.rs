@@ -34,8 +34,11 @@ const ASTRO_START: Duration = Duration::from_secs(120);
 const ASTRO_STOP: Duration = Duration::from_secs(10);
 /// How often the running servers are looked at.
 const WATCH: Duration = Duration::from_millis(200);
-/// One look at /health.
-const HEALTH: Duration = Duration::from_secs(2);
+/// How long the views may take to catch up with the log: after the import they have it all to read.
+const CATCH_UP: Duration = Duration::from_secs(300);
+/// How long one answer may take, and how much of it is read.
+const ANSWER: Duration = Duration::from_secs(5);
+const FIRST_LINE_BYTES: u64 = 1024;
 /// Steps after the servers' programs are found.
 const STEPS: usize = 6;
 
@@ -153,6 +156,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
             mongo_url: run.mongo_url.clone(),
             smtp_url: run.smtp_url.clone(),
             listen: format!("127.0.0.1:{port}"),
+            public_url: run.address.clone(),
             ui: bundles,
             keys: keys_folder(instance.dir())?,
             demo_password: instance.state.password("demo")?,
@@ -175,12 +179,16 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
             Ok(())
         })?;
         let mailbox = format!("127.0.0.1:{smtp_port}");
-        steps.run("Astro Bookings", |_| {
+        steps.run("Astro Bookings", |progress| {
             let command = surroundings.command(&["all", "--listen", &surroundings.listen, "--mailbox", &mailbox]);
             let astro = astro.insert(Server::start("astro", command, &logs, Signal::SIGTERM, ASTRO_STOP)?);
             run.processes.insert(0, Process::of(astro.name(), astro.pid())?);
             instance.save_run(&run)?;
-            astro.await_ready(ASTRO_START, || is_healthy(port))
+            astro.await_ready(ASTRO_START, || status_of(port, "/health") == Some(200))?;
+            progress.say("the views catch up with the log");
+            astro.await_ready(CATCH_UP, || status_of(port, "/ready") == Some(200))?;
+            progress.say("ready");
+            Ok(())
         })?;
         run.ready = true;
         instance.save_run(&run)?;
@@ -250,17 +258,17 @@ fn without_password(url: &str) -> String {
     url.rsplit_once('@').map_or(url, |(_, place)| place).to_owned()
 }
 
-/// Whether `GET /health` answers 200.
-fn is_healthy(port: u16) -> bool {
+/// The status that a GET is answered with.
+fn status_of(port: u16, path: &str) -> Option<u16> {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(HEALTH))?;
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
         let mut first = String::new();
-        BufReader::new(stream.take(1024)).read_line(&mut first)?;
+        BufReader::new(stream.take(FIRST_LINE_BYTES)).read_line(&mut first)?;
         Ok(first)
     };
-    ask().is_ok_and(|line| line.split(' ').nth(1) == Some("200"))
+    ask().ok()?.split(' ').nth(1)?.parse().ok()
 }
 
 fn print_welcome(run: &Run, detached: bool, took: Duration) {
