@@ -1,0 +1,54 @@
+//! Who is signed in, known to every page. How one signs in is left to the pages.
+
+use crate::client;
+use contract::account::Me;
+use dioxus::prelude::*;
+
+/// What is known of the session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Session {
+    /// Not asked yet.
+    Unknown,
+    /// Nobody.
+    Visitor,
+    /// Somebody.
+    SignedIn(Me),
+}
+
+impl Session {
+    /// Who, if somebody.
+    #[must_use]
+    pub fn me(&self) -> Option<&Me> {
+        match self {
+            Self::SignedIn(me) => Some(me),
+            Self::Unknown | Self::Visitor => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Current(Signal<Session>);
+
+/// Provides the session to all below and asks for it once, in the browser. `likely` is false where the request that asked
+/// for the page is known to have brought no session: then nothing is asked.
+pub fn use_session_provider(likely: bool) -> Signal<Session> {
+    let mut session = use_signal(|| Session::Unknown);
+    use_context_provider(|| Current(session));
+    use_effect(move || {
+        if !likely {
+            session.set(Session::Visitor);
+            return;
+        }
+        spawn(async move {
+            session.set(client::session().await.map_or(Session::Visitor, Session::SignedIn));
+        });
+    });
+    session
+}
+
+/// The session.
+#[must_use]
+pub fn use_session() -> Signal<Session> {
+    let Current(session) = use_context::<Current>();
+    session
+}
