@@ -1,0 +1,147 @@
+//! Says who is written to about an event, and what. Sending is left to the notifications.
+
+use super::NotYet;
+use crate::{
+    Scheduler,
+    letter::{Flight, Letter},
+    notification::{Notifications, Recipient},
+};
+use commands::audit::{self, At};
+use domain::{
+    AnyEvent, Decider,
+    booking::Stage,
+    id::{BookingId, CustomerId, LaunchId},
+    launch::{AbortReason, CancelledBy, Event, Launch, Manifest},
+};
+use jiff::Timestamp;
+use sqlx::PgPool;
+use std::collections::BTreeMap;
+
+/// Queues the mails about the event at `position`.
+pub(super) async fn write(scheduler: &Scheduler, position: u64) -> Result<(), NotYet> {
+    let page = scheduler.feed.page(position.saturating_sub(1), 1).await.map_err(NotYet::because)?;
+    let Some(envelope) = page.first() else { return Err(NotYet(format!("the log has no position {position}"))) };
+    let event = AnyEvent::parse(&envelope.stream_type, envelope.payload.get()).map_err(NotYet::because)?;
+    let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { return Ok(()) };
+    // As it was right after the event, so that a mail says the same whenever it is written.
+    let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(position)).await.map_err(NotYet::because)?;
+    let then: Launch = serde_json::from_value(then.state).map_err(NotYet::because)?;
+    let Some(manifest) = then.manifest() else { return Ok(()) };
+    let reason = match *event {
+        Event::BookingCancelled { by: CancelledBy::Abort, .. } => abort_reason(&scheduler.pool, launch).await.map_err(NotYet::because)?,
+        _ => None,
+    };
+    let notifications = Notifications::new(&scheduler.mongo);
+    for (recipient, letter, at) in letters(launch, manifest, &event, reason) {
+        if let Recipient::Supplier(supplier) = recipient
+            && scheduler.addresses.supplier(supplier).await.map_err(NotYet::because)?.is_none()
+        {
+            continue;
+        }
+        notifications.add(envelope.event_id, recipient, &letter, at).await.map_err(NotYet::because)?;
+    }
+    Ok(())
+}
+
+/// Pure: who is written to about `event`, and what.
+fn letters(launch: LaunchId, manifest: &Manifest, event: &Event, reason: Option<AbortReason>) -> Vec<(Recipient, Letter, Timestamp)> {
+    let flight = Flight::of(launch, &manifest.plan);
+    let supplier = Recipient::Supplier(manifest.plan.supplier);
+    let customer_of = |booking: &BookingId| manifest.bookings.get(booking).map(|known| known.customer);
+    let seats_of =
+        |booking: &BookingId| manifest.bookings.get(booking).map(|known| known.seats.iter().copied().collect()).unwrap_or_default();
+    match event {
+        Event::BookingConfirmed { booking, customer, seats, total, at } => {
+            let sold = manifest.sold();
+            let capacity = manifest.capacity();
+            let count = u16::try_from(seats.len()).unwrap_or(u16::MAX);
+            let to_customer = Letter::BookingConfirmed {
+                flight: flight.clone(),
+                booking: *booking,
+                seats: seats.iter().copied().collect(),
+                total: *total,
+            };
+            let to_supplier = Letter::SupplierBooked { flight, seats: count, total: *total, sold, capacity };
+            vec![(Recipient::Customer(*customer), to_customer, *at), (supplier, to_supplier, *at)]
+        }
+        Event::BookingCancelled { booking, customer, by: CancelledBy::Customer, refund, percent, basis, at, .. } => {
+            let letter = Letter::BookingCancelled {
+                flight,
+                booking: *booking,
+                seats: seats_of(booking),
+                refund: *refund,
+                percent: *percent,
+                basis: basis.clone(),
+            };
+            vec![(Recipient::Customer(*customer), letter, *at)]
+        }
+        Event::BookingCancelled { booking, customer, by: CancelledBy::Abort, refund, at, .. } => {
+            let letter = Letter::LaunchAborted { flight, booking: *booking, reason, refund: *refund };
+            vec![(Recipient::Customer(*customer), letter, *at)]
+        }
+        Event::PassengerCancelled { booking, customer, seat, refund, percent, basis, at, .. } => {
+            let letter = Letter::PassengerCancelled {
+                flight,
+                booking: *booking,
+                seat: *seat,
+                refund: *refund,
+                percent: *percent,
+                basis: basis.clone(),
+            };
+            vec![(Recipient::Customer(*customer), letter, *at)]
+        }
+        Event::HoldExpired { booking, customer, seats, at } => {
+            let letter = Letter::HoldExpired { flight, booking: *booking, seats: seats.iter().copied().collect() };
+            vec![(Recipient::Customer(*customer), letter, *at)]
+        }
+        Event::RefundPaid { booking, amount, at, .. } => customer_of(booking)
+            .map(|customer| (Recipient::Customer(customer), Letter::RefundPaid { flight, booking: *booking, amount: *amount }, *at))
+            .into_iter()
+            .collect(),
+        Event::Delayed { was, reason, free_cancellation_until, at, .. } => {
+            let mut concerned: BTreeMap<CustomerId, Vec<BookingId>> = BTreeMap::new();
+            for (id, booking) in &manifest.bookings {
+                if matches!(booking.stage, Stage::Held { .. } | Stage::Confirmed { .. }) {
+                    concerned.entry(booking.customer).or_default().push(*id);
+                }
+            }
+            let letter = |bookings| Letter::LaunchDelayed {
+                flight: flight.clone(),
+                bookings,
+                was: *was,
+                reason: reason.to_string(),
+                free_until: *free_cancellation_until,
+            };
+            concerned.into_iter().map(|(customer, bookings)| (Recipient::Customer(customer), letter(bookings), *at)).collect()
+        }
+        Event::ViabilityWarned { sold, needed, aborts_at, at, .. } => {
+            vec![(supplier, Letter::ViabilityWarned { flight, sold: *sold, needed: *needed, aborts_at: *aborts_at }, *at)]
+        }
+        Event::Scheduled { .. }
+        | Event::Repriced { .. }
+        | Event::Confirmed { .. }
+        | Event::Aborted { .. }
+        | Event::Launched { .. }
+        | Event::Failed { .. }
+        | Event::SeatsHeld { .. }
+        | Event::PassengersNamed { .. }
+        | Event::PaymentInitiated { .. }
+        | Event::PaymentCaptured { .. }
+        | Event::PaymentDeclined { .. }
+        | Event::RefundRequested { .. }
+        | Event::RefundFailed { .. } => vec![],
+    }
+}
+
+/// Why the launch was aborted; the state does not keep it.
+async fn abort_reason(pool: &PgPool, launch: LaunchId) -> Result<Option<AbortReason>, sqlx::Error> {
+    let payload: Option<String> = sqlx::query_scalar(
+        "SELECT payload::text FROM recorded WHERE stream_type = $1 AND stream_id = $2 AND event_type = 'aborted' LIMIT 1",
+    )
+    .bind(Launch::NAME)
+    .bind(launch.to_string())
+    .fetch_optional(pool)
+    .await?;
+    let event = payload.and_then(|payload| serde_json::from_str::<Event>(&payload).ok());
+    Ok(event.and_then(|event| if let Event::Aborted { reason, .. } = event { Some(reason) } else { None }))
+}

@@ -1,0 +1,219 @@
+//! Mails to be sent, in MongoDB system data: one per cause and recipient, claimed before it is sent, its outcome recorded. What is
+//! uncertain is shown to the operators and not sent again by itself. When there is something to write about is the reactions' to say.
+
+mod mailer;
+mod sender;
+
+pub use mailer::{Mailer, MailerError};
+pub(crate) use sender::send_due;
+
+use crate::{letter::Letter, mongo};
+use contract::{
+    operations::{Notification, NotificationState},
+    page::{Listing, Page},
+};
+use domain::id::{CustomerId, SupplierId};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use mongodb::{
+    Collection, Database, IndexModel,
+    bson::{Document, doc},
+    options::ReturnDocument,
+};
+use std::{fmt, str::FromStr, time::Duration};
+use uuid::Uuid;
+
+/// How often a mail is tried before it is given up.
+pub const ATTEMPTS_MAX: u32 = 12;
+/// How long to wait after the first failure; each further one doubles it.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// The longest wait between two tries.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+/// The longest error kept, in characters.
+const ERROR_CHARACTERS_MAX: usize = 300;
+
+/// Who a notification is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipient {
+    /// A customer's account.
+    Customer(CustomerId),
+    /// A supplier's contact.
+    Supplier(SupplierId),
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customer(id) => write!(f, "customer:{id}"),
+            Self::Supplier(id) => write!(f, "supplier:{id}"),
+        }
+    }
+}
+
+impl FromStr for Recipient {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = "not a recipient";
+        match text.split_once(':') {
+            Some(("customer", id)) => id.parse().map(Self::Customer).map_err(|_| bad),
+            Some(("supplier", id)) => id.parse().map(Self::Supplier).map_err(|_| bad),
+            _ => Err(bad),
+        }
+    }
+}
+
+/// How sending went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// The mail server has it.
+    Sent,
+    /// It surely has not; try again.
+    Failed(String),
+    /// It surely has not, and never will.
+    Hopeless(String),
+    /// It may have it.
+    Uncertain(String),
+}
+
+/// A notification that is ours to send.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) id: String,
+    pub(crate) recipient: Recipient,
+    pub(crate) letter: Letter,
+    pub(crate) message_id: String,
+    attempts: u32,
+}
+
+/// The notifications of an installation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Notifications {
+    collection: Collection<Document>,
+}
+
+impl Notifications {
+    /// Kept in the collection `notifications` of the system data.
+    #[must_use]
+    pub fn new(system: &Database) -> Self {
+        Self { collection: system.collection("notifications") }
+    }
+
+    pub(crate) async fn index(&self) -> mongodb::error::Result<()> {
+        let due = IndexModel::builder().keys(doc! { "state": 1, "next_try_at": 1 }).build();
+        let listed = IndexModel::builder().keys(doc! { "at": -1 }).build();
+        self.collection.create_indexes([due, listed]).await?;
+        Ok(())
+    }
+
+    /// Puts a letter in the queue, unless this cause was already written about to this recipient.
+    pub(crate) async fn add(&self, cause: Uuid, recipient: Recipient, letter: &Letter, at: Timestamp) -> mongodb::error::Result<()> {
+        let id = format!("{cause}:{}:{recipient}", letter.template());
+        let letter_json = serde_json::to_string(letter).map_err(mongodb::error::Error::custom)?;
+        let fresh = doc! {
+            "_id": &id,
+            "cause": cause.to_string(),
+            "template": letter.template(),
+            "recipient": recipient.to_string(),
+            "letter": letter_json,
+            "state": PENDING,
+            "attempts": 0,
+            "message_id": format!("{}@astro-bookings.example", Uuid::new_v5(&cause, id.as_bytes())),
+            "error": "",
+            "at": mongo::moment(at),
+            "next_try_at": mongo::moment(at),
+        };
+        match self.collection.insert_one(fresh).await {
+            Ok(_) => Ok(()),
+            Err(error) if mongo::is_duplicate(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the notification that waits longest. From here on until its outcome is recorded it counts as uncertain.
+    pub(crate) async fn claim(&self, now: Timestamp) -> mongodb::error::Result<Option<Claimed>> {
+        let due = doc! { "state": PENDING, "next_try_at": { "$lte": mongo::moment(now) } };
+        let claim = doc! { "$set": { "state": UNCERTAIN, "error": "being sent" }, "$inc": { "attempts": 1 } };
+        let found =
+            self.collection.find_one_and_update(due, claim).sort(doc! { "next_try_at": 1 }).return_document(ReturnDocument::After).await?;
+        let Some(found) = found else { return Ok(None) };
+        let unreadable = || mongodb::error::Error::custom("a notification is not readable".to_owned());
+        let text = |field: &str| found.get_str(field).map(str::to_owned).map_err(|_| unreadable());
+        Ok(Some(Claimed {
+            id: text("_id")?,
+            recipient: text("recipient")?.parse().map_err(|_| unreadable())?,
+            letter: serde_json::from_str(&text("letter")?).map_err(|_| unreadable())?,
+            message_id: text("message_id")?,
+            attempts: mongo::count(&found, "attempts"),
+        }))
+    }
+
+    /// Records how sending went.
+    pub(crate) async fn settle(&self, claimed: &Claimed, sending: &Sending, now: Timestamp) -> mongodb::error::Result<()> {
+        let short = |error: &str| error.chars().take(ERROR_CHARACTERS_MAX).collect::<String>();
+        let set = match sending {
+            Sending::Sent => doc! { "state": SENT, "error": "", "sent_at": mongo::moment(now) },
+            Sending::Failed(error) if claimed.attempts >= ATTEMPTS_MAX => doc! { "state": DEAD, "error": short(error) },
+            Sending::Failed(error) => {
+                let wait = (RETRY_AFTER * 2_u32.saturating_pow(claimed.attempts.saturating_sub(1).min(16))).min(RETRY_AFTER_MAX);
+                doc! { "state": PENDING, "error": short(error), "next_try_at": mongo::moment(now + wait) }
+            }
+            Sending::Hopeless(error) => doc! { "state": DEAD, "error": short(error) },
+            Sending::Uncertain(error) => doc! { "state": UNCERTAIN, "error": short(error) },
+        };
+        self.collection.update_one(doc! { "_id": &claimed.id, "state": UNCERTAIN }, doc! { "$set": set }).await?;
+        Ok(())
+    }
+
+    /// The notifications, newest first; `search` looks in ids (cause, template, recipient), states and errors.
+    pub async fn page(&self, listing: &Listing) -> mongodb::error::Result<Page<Notification>> {
+        let mut filter = doc! { "state": { "$ne": DISCARDED } };
+        if let Some(words) = mongo::search(&listing.search, &["_id", "state", "error"]) {
+            filter.extend(words);
+        }
+        let (page, per_page, skip) = mongo::window(listing);
+        let total = self.collection.count_documents(filter.clone()).await?;
+        let found = self.collection.find(filter).sort(doc! { "at": -1, "_id": 1 }).skip(skip).limit(i64::from(per_page)).await?;
+        let items = found.map_ok(|document| shown(&document)).try_collect().await?;
+        Ok(Page { items, total, page, per_page, position: 0, stale: false })
+    }
+
+    /// Sends a dead or uncertain notification once more, at an operator's word. Says whether there was one.
+    pub async fn retry(&self, id: &str, now: Timestamp) -> mongodb::error::Result<bool> {
+        let filter = doc! { "_id": id, "state": { "$in": [DEAD, UNCERTAIN] } };
+        let set = doc! { "$set": { "state": PENDING, "attempts": 0, "next_try_at": mongo::moment(now) } };
+        Ok(self.collection.update_one(filter, set).await?.matched_count == 1)
+    }
+
+    /// Gives a notification up, at an operator's word: it is never sent and no longer listed. Says whether there was one.
+    pub async fn discard(&self, id: &str) -> mongodb::error::Result<bool> {
+        let filter = doc! { "_id": id, "state": { "$in": [PENDING, DEAD, UNCERTAIN] } };
+        Ok(self.collection.update_one(filter, doc! { "$set": { "state": DISCARDED } }).await?.matched_count == 1)
+    }
+}
+
+const PENDING: &str = "pending";
+const SENT: &str = "sent";
+const UNCERTAIN: &str = "uncertain";
+const DEAD: &str = "dead";
+const DISCARDED: &str = "discarded";
+
+fn shown(document: &Document) -> Notification {
+    let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
+    Notification {
+        id: text("_id"),
+        cause: text("cause").parse().unwrap_or_default(),
+        template: text("template"),
+        recipient: text("recipient"),
+        state: match document.get_str("state") {
+            Ok(PENDING) => NotificationState::Pending,
+            Ok(SENT) => NotificationState::Sent,
+            Ok(DEAD) => NotificationState::Dead,
+            _ => NotificationState::Uncertain,
+        },
+        attempts: mongo::count(document, "attempts"),
+        message_id: text("message_id"),
+        error: text("error"),
+        at: mongo::timestamp(document, "at").unwrap_or_default(),
+        sent_at: mongo::timestamp(document, "sent_at"),
+    }
+}

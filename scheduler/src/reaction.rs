@@ -1,0 +1,165 @@
+//! Follows the log and queues the work that events ask for, in one transaction with how far it has read: every event is acted on, and
+//! what was queued twice is queued once. Doing the work is left to [`crate::job`]. Unlike a projection this is never rebuilt.
+
+use crate::job::{DOUBT_AFTER, Work};
+use domain::{AnyEvent, launch::Event};
+use jiff::Timestamp;
+use nats::{Envelope, Feed, FeedError, Follower, Moment};
+use sqlx::PgPool;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The name under which the position is kept.
+const NAME: &str = "scheduler";
+/// How many events are read at once.
+const BATCH_EVENTS_MAX: usize = 1_000;
+/// How long to wait for events before looking whether to stop.
+const BATCH_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Reacting failed; nothing was skipped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReactionError {
+    #[error("follow the log")]
+    Feed(#[from] FeedError),
+    #[error("queue what follows from the log")]
+    Database(#[from] sqlx::Error),
+    #[error("read event {position}")]
+    Unreadable {
+        position: u64,
+        #[source]
+        error: domain::UnknownEvent,
+    },
+    #[error("write a job down")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+/// Reads on from where the last one stopped.
+pub(crate) struct Reactions {
+    pool: PgPool,
+    follower: Follower,
+    position: u64,
+}
+
+impl Reactions {
+    pub(crate) async fn resume(pool: PgPool, feed: &Feed) -> Result<Self, ReactionError> {
+        sqlx::query("INSERT INTO scheduler.reactions (name) VALUES ($1) ON CONFLICT DO NOTHING").bind(NAME).execute(&pool).await?;
+        let position: i64 =
+            sqlx::query_scalar("SELECT position FROM scheduler.reactions WHERE name = $1").bind(NAME).fetch_one(&pool).await?;
+        let position = u64::try_from(position).unwrap_or_default();
+        Ok(Self { follower: feed.follow(position), position, pool })
+    }
+
+    /// Reacts to the next events; says how many jobs that made, or that another process was here first.
+    pub(crate) async fn react_on(&mut self) -> Result<Reacted, ReactionError> {
+        let events = self.follower.next_batch(BATCH_EVENTS_MAX, BATCH_WAIT_MAX).await?;
+        let Some(last) = events.last().map(|event| event.position) else { return Ok(Reacted::Jobs(0)) };
+        let mut jobs = Jobs::default();
+        for envelope in &events {
+            let event = AnyEvent::parse(&envelope.stream_type, envelope.payload.get())
+                .map_err(|error| ReactionError::Unreadable { position: envelope.position, error })?;
+            for (work, run_at) in react(envelope, &event) {
+                jobs.push(envelope, &work, run_at)?;
+            }
+        }
+        let mut transaction = self.pool.begin().await?;
+        let moved = sqlx::query("UPDATE scheduler.reactions SET position = $3 WHERE name = $1 AND position = $2")
+            .bind(NAME)
+            .bind(i64::try_from(self.position).unwrap_or(i64::MAX))
+            .bind(i64::try_from(last).unwrap_or(i64::MAX))
+            .execute(&mut *transaction)
+            .await?;
+        if moved.rows_affected() != 1 {
+            return Ok(Reacted::Overtaken);
+        }
+        let count = jobs.keys.len();
+        if count > 0 {
+            jobs.queue(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        self.position = last;
+        Ok(Reacted::Jobs(count))
+    }
+}
+
+/// What became of a batch.
+pub(crate) enum Reacted {
+    /// So many jobs were queued.
+    Jobs(usize),
+    /// The position is elsewhere than we left it.
+    Overtaken,
+}
+
+/// What an event asks for, and when. Pure.
+fn react(envelope: &Envelope, event: &AnyEvent) -> Vec<(Work, Timestamp)> {
+    let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse()) else { return vec![] };
+    let write = Work::Write { position: envelope.position };
+    match &**event {
+        Event::Aborted { at, .. } => vec![(Work::CancelBookings { launch }, *at)],
+        Event::PaymentInitiated { booking, payment, at, .. } => {
+            vec![(Work::SettlePayment { launch, booking: *booking, payment: *payment, initiated_at: *at }, *at + DOUBT_AFTER)]
+        }
+        Event::RefundRequested { booking, refund, at, .. } => {
+            vec![(Work::PayRefund { launch, booking: *booking, refund: *refund }, *at)]
+        }
+        Event::BookingConfirmed { booking, customer, at, .. } | Event::BookingCancelled { booking, customer, at, .. } => {
+            vec![(Work::CountTrip { launch, booking: *booking, customer: *customer }, *at), (write, *at)]
+        }
+        Event::PassengerCancelled { at, .. }
+        | Event::RefundPaid { at, .. }
+        | Event::HoldExpired { at, .. }
+        | Event::Delayed { at, .. }
+        | Event::ViabilityWarned { at, .. } => vec![(write, *at)],
+        Event::Scheduled { .. }
+        | Event::Repriced { .. }
+        | Event::Confirmed { .. }
+        | Event::Launched { .. }
+        | Event::Failed { .. }
+        | Event::SeatsHeld { .. }
+        | Event::PassengersNamed { .. }
+        | Event::PaymentCaptured { .. }
+        | Event::PaymentDeclined { .. }
+        | Event::RefundFailed { .. } => vec![],
+    }
+}
+
+/// Jobs by column, as the statement takes them.
+#[derive(Default)]
+struct Jobs {
+    kinds: Vec<&'static str>,
+    keys: Vec<String>,
+    works: Vec<String>,
+    causes: Vec<Uuid>,
+    correlations: Vec<Uuid>,
+    run_at: Vec<Moment>,
+}
+
+impl Jobs {
+    fn push(&mut self, envelope: &Envelope, work: &Work, run_at: Timestamp) -> Result<(), serde_json::Error> {
+        self.works.push(serde_json::to_string(work)?);
+        self.kinds.push(work.kind());
+        self.keys.push(envelope.event_id.to_string());
+        self.causes.push(envelope.event_id);
+        self.correlations.push(envelope.correlation_id);
+        self.run_at.push(Moment(run_at));
+        Ok(())
+    }
+
+    async fn queue(&self, connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO scheduler.jobs (kind, key, work, cause, correlation, run_at) \
+             SELECT kind, key, work::json, cause, correlation, run_at \
+             FROM UNNEST($1::text[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[]) \
+                AS j(kind, key, work, cause, correlation, run_at) \
+             ON CONFLICT (kind, key) DO NOTHING",
+        )
+        .bind(&self.kinds)
+        .bind(&self.keys)
+        .bind(&self.works)
+        .bind(&self.causes)
+        .bind(&self.correlations)
+        .bind(&self.run_at)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
