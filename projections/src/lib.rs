@@ -1,1 +1,35 @@
-//! placeholder
+//! The read side: pure folds from events into documents, the loop that keeps them up to date in MongoDB and Postgres, and the readers
+//! of the services. Deciding is left to the domain, who may read what to the services.
+//!
+//! - A [`View`] is a fold; [`launches`], [`bookings`], [`suppliers`], [`rockets`], [`spaceports`] and [`accounts`] are the views.
+//! - [`run`] keeps the views of one [`Projection`] up to date; nothing in it can send a mail or a command.
+//! - [`CustomerViews`], [`OperationsViews`] and [`FinanceViews`] read them.
+
+pub mod accounts;
+pub mod bookings;
+pub mod customer;
+mod databases;
+mod departure;
+pub mod finance;
+mod freshness;
+mod lane;
+pub mod launches;
+mod listing;
+pub mod operations;
+mod recorded;
+pub mod reference;
+pub mod rockets;
+pub mod spaceports;
+pub mod store;
+pub mod suppliers;
+mod tsquery;
+mod view;
+mod words;
+
+pub use customer::CustomerViews;
+pub use databases::{Databases, PrepareFault, Projection, UnknownView, ViewName, prepare};
+pub use finance::{FinanceViews, JournalQuery, Totals};
+pub use freshness::{Freshness, ReadFault, WAIT_MAX};
+pub use operations::{BookingQuery, LaunchQuery, OperationsViews};
+pub use recorded::{Recorded, Unreadable};
+pub use view::{Column, Unfit, View};

@@ -1,0 +1,354 @@
+//! Views in one schema of Postgres: documents, the journal's lines and positions in one transaction.
+
+use super::{Changes, Parked, Row, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
+use crate::Column;
+use contract::finance::JournalLine;
+use jiff::Timestamp;
+use nats::Moment;
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool, Row as _, types::Json};
+use std::collections::{BTreeMap, HashMap};
+
+/// How many documents one statement writes.
+const ROWS_MAX: usize = 1_000;
+
+/// One schema of views.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    schema: &'static str,
+}
+
+impl PostgresStore {
+    /// The views of `schema`.
+    #[must_use]
+    pub fn new(pool: PgPool, schema: &'static str) -> Self {
+        Self { pool, schema }
+    }
+
+    /// Whether this is where the journal is.
+    fn has_lines(&self, view: &str) -> bool {
+        self.schema == crate::finance::SCHEMA && view == "journal"
+    }
+
+    async fn make(&self, connection: &mut PgConnection, table: Table) -> Result<(), sqlx::Error> {
+        let Self { schema, .. } = self;
+        let Table { view, version } = table;
+        run(connection, &format!("DROP TABLE IF EXISTS {schema}.{table} CASCADE")).await?;
+        run(connection, &format!("CREATE TABLE {schema}.{table} (LIKE {schema}.{view}_form INCLUDING ALL)")).await?;
+        if self.has_lines(view) {
+            run(connection, &format!("DROP TABLE IF EXISTS finance.lines_v{version} CASCADE")).await?;
+            run(connection, &format!("SELECT finance.make_lines({version})")).await?;
+        }
+        sqlx::query(&format!(
+            "INSERT INTO {schema}.positions (view, version, position) VALUES ($1, $2, 0) ON CONFLICT (view, version) DO UPDATE SET position = 0"
+        ))
+        .bind(view)
+        .bind(version as i32)
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query(&format!("DELETE FROM {schema}.parked WHERE view = $1 AND version = $2"))
+            .bind(view)
+            .bind(version as i32)
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets the names that readers use mean this version.
+    async fn show(&self, connection: &mut PgConnection, table: Table) -> Result<(), sqlx::Error> {
+        let Self { schema, .. } = self;
+        let Table { view, version } = table;
+        run(connection, &format!("CREATE OR REPLACE VIEW {schema}.{view} AS SELECT * FROM {schema}.{table}")).await?;
+        if self.has_lines(view) {
+            run(connection, &format!("CREATE OR REPLACE VIEW finance.lines AS SELECT * FROM finance.lines_v{version}")).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(statement).execute(connection).await.map(|_| ())
+}
+
+fn value(column: &Column) -> Value {
+    match column {
+        Column::Text(text) => json!(text),
+        Column::Number(number) => json!(number),
+        Column::Moment(moment) => json!(moment),
+        Column::Words(words) => json!(words),
+    }
+}
+
+/// The rows as one JSON array, whose keys are the names of the columns.
+fn as_json(rows: &[Row]) -> Value {
+    let row = |row: &Row| {
+        let mut object = serde_json::Map::with_capacity(row.columns.len() + 3);
+        object.insert("id".to_owned(), json!(row.id));
+        object.insert("position".to_owned(), json!(row.position));
+        object.insert("doc".to_owned(), row.doc.clone());
+        object.extend(row.columns.iter().map(|(name, column)| ((*name).to_owned(), value(column))));
+        Value::Object(object)
+    };
+    Value::Array(rows.iter().map(row).collect())
+}
+
+fn lines_as_json(lines: &[JournalLine]) -> Value {
+    let line = |line: &JournalLine| {
+        json!({
+            "position": line.position, "line": line.line, "at": line.at, "account": line.account, "amount": line.amount.minor,
+            "event": line.event, "launch": line.launch, "booking": line.booking, "supplier": line.supplier,
+        })
+    };
+    Value::Array(lines.iter().map(line).collect())
+}
+
+fn stored(row: &sqlx::postgres::PgRow) -> Result<Stored, sqlx::Error> {
+    let Json(doc) = row.try_get::<Json<Value>, _>(2)?;
+    Ok(Stored { id: row.try_get(0)?, position: unsigned(row.try_get(1)?), doc })
+}
+
+#[async_trait::async_trait]
+impl Store for PostgresStore {
+    async fn prepare(&self, views: &[&'static str]) -> Result<(), StoreFault> {
+        let Self { schema, .. } = self;
+        let mut transaction = self.pool.begin().await?;
+        // Two processes may start at once.
+        run(&mut transaction, &format!("LOCK TABLE {schema}.views IN EXCLUSIVE MODE")).await?;
+        for view in views {
+            let known: bool = sqlx::query_scalar(&format!("SELECT EXISTS (SELECT FROM {schema}.views WHERE view = $1)"))
+                .bind(view)
+                .fetch_one(&mut *transaction)
+                .await?;
+            if known {
+                continue;
+            }
+            let table = Table { view, version: 1 };
+            self.make(&mut transaction, table).await?;
+            self.show(&mut transaction, table).await?;
+            sqlx::query(&format!("INSERT INTO {schema}.views (view, version, latest) VALUES ($1, 1, 1)"))
+                .bind(view)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn standings(&self) -> Result<HashMap<String, Standing>, StoreFault> {
+        let Self { schema, .. } = self;
+        let rows = sqlx::query(&format!(
+            "SELECT v.view, v.version, v.previous, v.latest, v.rebuilding_until, v.beat_at, v.fault, p.version, p.position \
+             FROM {schema}.views v JOIN {schema}.positions p ON p.view = v.view"
+        ))
+        .fetch_all(&self.pool)
+        .await?;
+        let mut standings = HashMap::new();
+        for row in rows {
+            let view: String = row.try_get(0)?;
+            let moment = |column| row.try_get::<Option<Moment>, _>(column).map(|moment| moment.map(Timestamp::from));
+            let number = |column| row.try_get::<i32, _>(column).map(|number| number.unsigned_abs());
+            let fresh = Standing {
+                view: view.clone(),
+                version: number(1)?,
+                previous: row.try_get::<Option<i32>, _>(2)?.map(i32::unsigned_abs),
+                latest: number(3)?,
+                positions: BTreeMap::new(),
+                rebuilding_until: moment(4)?,
+                beat_at: moment(5)?,
+                fault: row.try_get(6)?,
+            };
+            standings.entry(view).or_insert(fresh).positions.insert(number(7)?, unsigned(row.try_get(8)?));
+        }
+        Ok(standings)
+    }
+
+    async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault> {
+        let rows = sqlx::query(&format!("SELECT id, position, doc FROM {}.{table} WHERE id = ANY($1)", self.schema))
+            .bind(ids)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.iter().map(stored).collect::<Result<_, _>>()?)
+    }
+
+    async fn scan(&self, table: Table, after: &str, limit: u32) -> Result<Vec<Stored>, StoreFault> {
+        let statement =
+            format!("SELECT id, position, doc FROM {}.{table} WHERE id COLLATE \"C\" > $1 ORDER BY id COLLATE \"C\" LIMIT $2", self.schema);
+        let rows = sqlx::query(&statement).bind(after).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(stored).collect::<Result<_, _>>()?)
+    }
+
+    async fn write(&self, changes: &[Changes]) -> Result<(), StoreFault> {
+        let Self { schema, .. } = self;
+        let mut transaction = self.pool.begin().await?;
+        for Changes { table, rows, lines, parked, position } in changes {
+            for rows in rows.chunks(ROWS_MAX) {
+                let Some(first) = rows.first() else { continue };
+                let names: Vec<&str> = ["position", "doc"].into_iter().chain(first.columns.iter().map(|(name, _)| *name)).collect();
+                let excluded: Vec<String> = names.iter().map(|name| format!("excluded.{name}")).collect();
+                let (names, excluded) = (names.join(", "), excluded.join(", "));
+                sqlx::query(&format!(
+                    "INSERT INTO {schema}.{table} AS known (id, {names}) \
+                     SELECT id, {names} FROM jsonb_populate_recordset(NULL::{schema}.{table}, $1) ORDER BY id \
+                     ON CONFLICT (id) DO UPDATE SET ({names}) = ROW({excluded}) WHERE known.position < excluded.position"
+                ))
+                .bind(Json(as_json(rows)))
+                .execute(&mut *transaction)
+                .await?;
+            }
+            for lines in lines.chunks(ROWS_MAX) {
+                let version = table.version;
+                sqlx::query(&format!(
+                    "INSERT INTO finance.lines_v{version} SELECT * FROM jsonb_populate_recordset(NULL::finance.lines_v{version}, $1) \
+                     ON CONFLICT (position, line) DO NOTHING"
+                ))
+                .bind(Json(lines_as_json(lines)))
+                .execute(&mut *transaction)
+                .await?;
+            }
+            for stream in parked {
+                sqlx::query(&format!(
+                    "INSERT INTO {schema}.parked (view, version, stream_type, stream_id, position, why) VALUES ($1, $2, $3, $4, $5, $6) \
+                     ON CONFLICT (view, version, stream_type, stream_id) DO UPDATE SET position = $5, why = $6, retry = false"
+                ))
+                .bind(table.view)
+                .bind(table.version as i32)
+                .bind(&stream.stream_type)
+                .bind(&stream.stream_id)
+                .bind(signed(stream.position))
+                .bind(&stream.why)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            sqlx::query(&format!("UPDATE {schema}.positions SET position = $3 WHERE view = $1 AND version = $2 AND position < $3"))
+                .bind(table.view)
+                .bind(table.version as i32)
+                .bind(signed(*position))
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn beat(&self, fault: &str) -> Result<(), StoreFault> {
+        sqlx::query(&format!("UPDATE {}.views SET beat_at = clock_timestamp(), fault = $1", self.schema))
+            .bind(fault)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn create(&self, table: Table) -> Result<(), StoreFault> {
+        let mut transaction = self.pool.begin().await?;
+        self.make(&mut transaction, table).await?;
+        sqlx::query(&format!("UPDATE {}.views SET latest = greatest(latest, $2) WHERE view = $1", self.schema))
+            .bind(table.view)
+            .bind(table.version as i32)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn discard(&self, table: Table) -> Result<(), StoreFault> {
+        let Self { schema, .. } = self;
+        let mut transaction = self.pool.begin().await?;
+        run(&mut transaction, &format!("DROP TABLE IF EXISTS {schema}.{table}")).await?;
+        if self.has_lines(table.view) {
+            run(&mut transaction, &format!("DROP TABLE IF EXISTS finance.lines_v{}", table.version)).await?;
+        }
+        for of in ["positions", "parked"] {
+            sqlx::query(&format!("DELETE FROM {schema}.{of} WHERE view = $1 AND version = $2"))
+                .bind(table.view)
+                .bind(table.version as i32)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn switch(&self, table: Table, previous: u32) -> Result<(), StoreFault> {
+        let mut transaction = self.pool.begin().await?;
+        self.show(&mut transaction, table).await?;
+        sqlx::query(&format!("UPDATE {}.views SET version = $2, previous = $3 WHERE view = $1", self.schema))
+            .bind(table.view)
+            .bind(table.version as i32)
+            .bind(previous as i32)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        view: &'static str,
+        held: Option<Timestamp>,
+        now: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreFault> {
+        let done = sqlx::query(&format!(
+            "UPDATE {}.views SET rebuilding_until = $4 \
+             WHERE view = $1 AND (rebuilding_until IS NULL OR rebuilding_until < $3 OR rebuilding_until = $2)",
+            self.schema
+        ))
+        .bind(view)
+        .bind(held.map(Moment))
+        .bind(Moment(now))
+        .bind(until.map(Moment))
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn parked(&self, table: Table) -> Result<Vec<Parked>, StoreFault> {
+        let rows = sqlx::query(&format!(
+            "SELECT stream_type, stream_id, position, why, retry FROM {}.parked WHERE view = $1 AND version = $2 ORDER BY position",
+            self.schema
+        ))
+        .bind(table.view)
+        .bind(table.version as i32)
+        .fetch_all(&self.pool)
+        .await?;
+        let parked = |row: &sqlx::postgres::PgRow| -> Result<Parked, sqlx::Error> {
+            Ok(Parked {
+                stream_type: row.try_get(0)?,
+                stream_id: row.try_get(1)?,
+                position: unsigned(row.try_get(2)?),
+                why: row.try_get(3)?,
+                retry: row.try_get(4)?,
+            })
+        };
+        Ok(rows.iter().map(parked).collect::<Result<_, _>>()?)
+    }
+
+    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<bool, StoreFault> {
+        let done = sqlx::query(&format!(
+            "UPDATE {}.parked SET retry = true WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4",
+            self.schema
+        ))
+        .bind(table.view)
+        .bind(table.version as i32)
+        .bind(stream_type)
+        .bind(stream_id)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn unpark(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<(), StoreFault> {
+        sqlx::query(&format!(
+            "DELETE FROM {}.parked WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4",
+            self.schema
+        ))
+        .bind(table.view)
+        .bind(table.version as i32)
+        .bind(stream_type)
+        .bind(stream_id)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
