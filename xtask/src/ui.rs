@@ -69,6 +69,13 @@ pub(crate) fn prepare_toolchain(paths: &Paths, logs: &Path, progress: &Progress)
     Ok(())
 }
 
+/// Whether the pinned toolchain itself can compile for the browser.
+pub(crate) fn rustup_has_target(paths: &Paths) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.current_dir(&paths.root).args(["--print", "target-libdir", "--target", TARGET]);
+    process::output(&mut rustc).is_ok_and(|dir| Path::new(dir.trim()).is_dir())
+}
+
 /// Builds all bundles and returns their folder.
 pub(crate) fn build(paths: &Paths, profile: Profile, logs: &Path, progress: &Progress) -> Result<PathBuf> {
     progress.say("compiling, minutes at the first time");
