@@ -55,7 +55,10 @@ enum Command {
     /// Run the tests' servers until Ctrl-C and print their addresses, to work on tests by hand
     Servers,
     /// Run every static gate: format, clippy, documentation, browser builds, dependency rules, licences, API snapshots
-    Check,
+    Check {
+        /// Only the gates whose name holds one of these words
+        gates: Vec<String>,
+    },
     /// Measure the platform over HTTP, each figure beside its yardstick; what follows goes to the crate `bench`
     Bench {
         /// Arguments of `bench`: --only NAME, --runs N, --json
@@ -81,7 +84,7 @@ fn main() -> ExitCode {
             Command::Test { args } => test::run(&paths, &args),
             Command::Servers => test::serve(&paths),
             Command::Bench { args } => bench::run(&paths, &args),
-            Command::Check => check::run(&paths),
+            Command::Check { gates } => check::run(&paths, &gates),
             Command::Ui { dev } => ui::run(&paths, if dev { Profile::Quick } else { Profile::Small }),
         }
     };
