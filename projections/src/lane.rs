@@ -39,11 +39,13 @@ pub(crate) trait AnyLane: Send {
     fn position(&self) -> u64;
     /// Begins behind `position`, leaving the streams alone that are set aside.
     fn open(&mut self, position: u64, parked: &[Parked]);
-    /// Folds the events of the batch that it has not seen.
-    async fn fold(&mut self, store: &dyn Store, batch: &[Read]) -> Result<(), StoreFault>;
+    /// Folds the events of the batch that it has not seen; the batch ends at `up_to`.
+    async fn fold(&mut self, store: &dyn Store, batch: &[Read], up_to: u64) -> Result<(), StoreFault>;
+    /// The streams set aside, with the event that failed.
+    fn aside(&self) -> Vec<(String, u64)>;
     /// Folds the past events of a stream that was set aside. It stays so if one fails again.
     async fn replay(&mut self, store: &dyn Store, stream_id: &str, past: &[Read]) -> Result<(), StoreFault>;
-    /// How many documents wait to be written.
+    /// How much waits to be written.
     fn unwritten(&self) -> usize;
     /// Hands out what is to be written.
     fn take(&mut self) -> Result<Changes, StoreFault>;
@@ -56,7 +58,7 @@ pub(crate) struct Lane<V> {
     cache: HashMap<String, (u64, V)>,
     dirty: HashSet<String>,
     lines: Vec<JournalLine>,
-    aside: HashSet<String>,
+    aside: HashMap<String, u64>,
     parked: Vec<Parked>,
 }
 
@@ -68,7 +70,7 @@ impl<V: View> Lane<V> {
             cache: HashMap::new(),
             dirty: HashSet::new(),
             lines: Vec::new(),
-            aside: HashSet::new(),
+            aside: HashMap::new(),
             parked: Vec::new(),
         }
     }
@@ -90,7 +92,7 @@ impl<V: View> Lane<V> {
 
     fn apply(&mut self, read: &Read) {
         let Envelope { stream_id, stream_type, position, event_type, .. } = envelope(read);
-        if self.aside.contains(stream_id) {
+        if self.aside.contains_key(stream_id) {
             return;
         }
         if let Err(why) = self.change(read) {
@@ -98,7 +100,7 @@ impl<V: View> Lane<V> {
                 view = %self.table, stream.type = stream_type, stream.id = stream_id, position, event = event_type,
                 "Set stream {stream_type}/{stream_id} aside in {}: {why}", self.table
             );
-            self.aside.insert(stream_id.clone());
+            self.aside.insert(stream_id.clone(), *position);
             let (stream_type, stream_id) = (stream_type.clone(), stream_id.clone());
             self.parked.push(Parked { stream_type, stream_id, position: *position, why, retry: false });
         }
@@ -138,22 +140,26 @@ impl<V: View> AnyLane for Lane<V> {
         self.position
     }
     fn unwritten(&self) -> usize {
-        self.dirty.len()
+        self.dirty.len() + self.lines.len()
     }
 
     fn open(&mut self, position: u64, parked: &[Parked]) {
-        let aside = parked.iter().map(|stream| stream.stream_id.clone()).collect();
+        let aside = parked.iter().map(|stream| (stream.stream_id.clone(), stream.position)).collect();
         *self = Self { position, aside, ..Self::new(self.table) };
     }
 
-    async fn fold(&mut self, store: &dyn Store, batch: &[Read]) -> Result<(), StoreFault> {
+    fn aside(&self) -> Vec<(String, u64)> {
+        self.aside.iter().map(|(stream_id, position)| (stream_id.clone(), *position)).collect()
+    }
+
+    async fn fold(&mut self, store: &dyn Store, batch: &[Read], up_to: u64) -> Result<(), StoreFault> {
         let unseen = |event: &Envelope| event.position > self.position && event.stream_type == V::STREAM;
         let events: Vec<&Read> = batch.iter().filter(|read| unseen(envelope(read))).collect();
         self.load(store, &events).await?;
         for read in events {
             self.apply(read);
         }
-        self.position = self.position.max(batch.last().map_or(0, |read| envelope(read).position));
+        self.position = self.position.max(up_to);
         Ok(())
     }
 

@@ -166,6 +166,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn discard(&self, table: Table) -> Result<(), StoreFault>;
     /// Puts `table` in use instead of `previous`, in one step.
     async fn switch(&self, table: Table, previous: u32) -> Result<(), StoreFault>;
+    /// Stands for all lines of the journal up to a position, where the version has any.
+    async fn lines_digest(&self, _table: Table, _up_to: u64) -> Result<Option<String>, StoreFault> {
+        Ok(None)
+    }
     /// Takes or extends the right to rebuild a view until `until`; false when another has it. Giving `None` gives it back.
     async fn claim(
         &self,

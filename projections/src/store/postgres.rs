@@ -282,6 +282,17 @@ impl Store for PostgresStore {
         Ok(())
     }
 
+    async fn lines_digest(&self, table: Table, up_to: u64) -> Result<Option<String>, StoreFault> {
+        if !self.has_lines(table.view) {
+            return Ok(None);
+        }
+        let statement = format!(
+            "SELECT count(*) || '/' || coalesce(sum(hashtextextended(lines::text, 0)::numeric), 0) FROM finance.lines_v{} lines WHERE position <= $1",
+            table.version
+        );
+        Ok(Some(sqlx::query_scalar(&statement).bind(signed(up_to)).fetch_one(&self.pool).await?))
+    }
+
     async fn claim(
         &self,
         view: &'static str,
