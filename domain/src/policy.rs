@@ -314,7 +314,8 @@ fn unworkable(numbers: &Numbers) -> Option<&'static str> {
             (!falling || n.tiers.iter().any(|tier| tier.percent > 100))
                 .then_some("refund tiers go from many days to few and from much to little, at most 100 percent")
         }
-        Numbers::Viability(n) => (n.percent_sold > 100).then_some("a share sold is at most 100 percent"),
+        Numbers::Viability(n) => (n.percent_sold > 100 || n.warnings_days_ahead.is_empty() || n.warnings_days_ahead.contains(&0))
+            .then_some("a share sold is at most 100 percent, and a supplier is warned at least a day ahead"),
         Numbers::Fee(n) => (n.basis_points > 10_000 || n.loyal_basis_points > n.basis_points)
             .then_some("a fee is at most everything, a loyal one no higher"),
         Numbers::AbortFee(n) => (n.amount.minor < 0).then_some("an abort fee is not negative"),
