@@ -177,7 +177,7 @@ impl Bus {
     }
 
     /// Publishes events that follow each other and the stream's head, and waits for every ack. After a failure, ask [`Bus::head`]
-    /// where the stream is and go on from there; a repeat is recognised as a duplicate.
+    /// where the stream is and go on from there: what it has already is refused, and changes nothing.
     pub async fn publish(&self, events: &[Envelope]) -> Result<(), BusError> {
         self.up()?;
         let mut acks: VecDeque<(u64, PublishAckFuture)> = VecDeque::with_capacity(events.len().min(IN_FLIGHT_MAX));

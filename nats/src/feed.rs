@@ -5,7 +5,7 @@ use futures::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
 use sqlx::{PgPool, Row, postgres::PgRow};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// The most events one read of Postgres returns.
 pub const PAGE_EVENTS_MAX: usize = 5_000;
@@ -13,6 +13,8 @@ pub const PAGE_EVENTS_MAX: usize = 5_000;
 const SILENCE_MAX: Duration = Duration::from_millis(500);
 /// How often Postgres is asked when there is no JetStream.
 const POLL_EVERY: Duration = Duration::from_millis(50);
+/// How long JetStream may take to start delivering, for readers wait meanwhile.
+const ATTACH_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long to leave JetStream alone after it failed.
 const REATTACH_AFTER: Duration = Duration::from_secs(2);
 /// How often in a row Postgres may be ahead of a silent consumer before that is made anew.
@@ -196,6 +198,7 @@ impl Follower {
 
     /// The next events, at most `max`, in dense order; empty when none came within `wait`.
     pub async fn next_batch(&mut self, max: usize, wait: Duration) -> Result<Vec<Envelope>, FeedError> {
+        let max = max.max(1);
         let deadline = Instant::now() + wait;
         loop {
             if self.live.is_none() {
@@ -241,13 +244,15 @@ impl Follower {
             return;
         }
         self.outrun = 0;
-        match bus.messages(self.after).await {
-            Ok(messages) => self.live = Some(messages),
-            Err(error) => {
-                tracing::debug!(position = self.after, "Following the log from Postgres: {error:#}");
-                self.attach_at = Instant::now() + REATTACH_AFTER;
+        match timeout(ATTACH_WAIT_MAX, bus.messages(self.after)).await {
+            Ok(Ok(messages)) => {
+                self.live = Some(messages);
+                return;
             }
+            Ok(Err(error)) => tracing::debug!(position = self.after, "Following the log from Postgres: {error:#}"),
+            Err(_) => tracing::debug!(position = self.after, "Following the log from Postgres: NATS does not answer"),
         }
+        self.attach_at = Instant::now() + REATTACH_AFTER;
     }
 
     /// What JetStream delivers by `until`. A hole, a stranger or an error ends the consumer, and Postgres takes over.

@@ -44,6 +44,7 @@ impl Proxy {
                 let server = TcpStream::connect(&server).await.unwrap();
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
                 let mut ended = ended.clone();
+                ended.mark_unchanged();
                 let shared = shared.clone();
                 tokio::spawn(async move {
                     tokio::select! {

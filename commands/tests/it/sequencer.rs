@@ -19,7 +19,7 @@ async fn a_slow_transaction_in_front_of_the_tail_is_not_missed() {
         let sequencing = world.sequence(None);
         let mut slow = world.pool.begin().await.unwrap();
         append_raw(&mut slow, "slow", 1).await;
-        append_raw(&mut *world.pool.acquire().await.unwrap(), "quick", 1).await;
+        append_raw(&mut world.pool.acquire().await.unwrap(), "quick", 1).await;
 
         // The control: a reader that goes by id alone is past the slow one when it commits.
         let naive: i64 = world.count("SELECT max(id) FROM events").await;
@@ -160,8 +160,10 @@ async fn stops_loudly_at_a_stream_with_a_hole() {
         }
         let broken = world.sequence(None).task.await.unwrap().unwrap_err();
         let Broken::Gap { stream, expected, found, position } = broken;
-        assert_eq!((&*stream, expected, found, position), ("raw/holed", 3, 4, 0));
-        assert_eq!(world.feed().head().await.unwrap(), 0);
+        assert_eq!((&*stream, expected, found), ("raw/holed", 3, 4));
+        // Nothing behind the hole has a place; what is before it may have, if it was settled earlier.
+        assert_eq!(world.feed().head().await.unwrap(), position);
+        assert!(position <= 2);
     })
     .await;
 }
