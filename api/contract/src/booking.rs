@@ -1,7 +1,7 @@
 //! Bookings as their customer sees them, and what a customer may ask.
 
 use crate::{BookingId, CancelledBy, CustomerId, LaunchId, Money, PaymentId, Quote, RefundId, RefundReason, Seat, launch::LaunchCard};
-use domain::booking::{PaymentState, RefundState};
+pub use domain::booking::{PaymentState, RefundState};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
