@@ -203,7 +203,7 @@ fn machine_paths(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
     let mut words = vec![["/ro", "ot/"].concat(), ["/wo", "rk/"].concat(), paths.root.display().to_string()];
     words.extend(std::env::var("HOME").ok().filter(|home| home.len() > "/root".len()));
     words.extend(hosts_of_mirrors());
-    let tracked = process::output(Command::new("git").args(["ls-files", "-z"]).current_dir(&paths.root))?;
+    let tracked = process::output(Command::new("git").args(["-c", "safe.directory=*", "ls-files", "-z"]).current_dir(&paths.root))?;
     let mut wrong = Vec::new();
     for name in tracked.split('\0').filter(|name| !name.is_empty()) {
         let file = paths.root.join(name);

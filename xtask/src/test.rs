@@ -56,7 +56,7 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
 
     let mut cargo_test = vec!["test".to_owned()];
     if !selects {
-        cargo_test.extend(["--workspace", "--exclude", "bindgen"].map(String::from));
+        cargo_test.extend(["--workspace", "--exclude", "bindgen", "--no-fail-fast"].map(String::from));
     }
     let cargo_args = args.iter().take_while(|arg| *arg != "--");
     let mut build = paths.cargo();
@@ -65,7 +65,15 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
     if !process::run_visibly(build)?.success() {
         bail!("the tests did not build");
     }
-    let servers = steps.run("Servers", |_| TestServers::start(paths, &programs, Durability::EveryStop))?;
+    if selects && browser_too {
+        // A chosen crate's tests do not bring the binary that they drive.
+        let mut build = paths.cargo();
+        build.args(["build", "-p", "api", "--bin", "astro"]);
+        if !process::run_visibly(build)?.success() {
+            bail!("astro did not build");
+        }
+    }
+    let mut servers = steps.run("Servers", |_| TestServers::start(paths, &programs, Durability::EveryStop))?;
     let mut tests = paths.cargo();
     tests.args(&cargo_test).args(args).envs(servers.environment("ASTRO_TEST"));
     if let (Some(browser), Some(bundles), Some(dir)) = (browser, bundles, servers.dir()) {
@@ -74,8 +82,9 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
         tests.env("ASTRO_TEST_UI", bundles).env("ASTRO_TEST_ASTRO", program);
     }
     let status = process::run_visibly(tests)?;
-    drop(servers);
     if !status.success() {
+        // A server that died under them is the better reason.
+        servers.check()?;
         bail!("tests failed");
     }
     Ok(())
