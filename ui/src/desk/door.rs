@@ -1,0 +1,148 @@
+//! The door of a desk: signing in, and a clear word to those whose role is another.
+
+use super::shell::Mark;
+use crate::{
+    browser, client,
+    components::{Button, ButtonKind, Field, Notice, NoticeKind, ThemeToggle, Title},
+    session::{Session, use_session},
+};
+use contract::{
+    Problem,
+    account::{Me, Role, SignIn},
+};
+use dioxus::prelude::*;
+
+/// The role as people say it.
+pub(super) const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "customer",
+        Role::Supplier => "supplier",
+        Role::Employee => "employee",
+        Role::Operator => "operator",
+        Role::Auditor => "auditor",
+    }
+}
+
+/// Where people of a role work.
+const fn home(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "/",
+        Role::Supplier => "/supplier",
+        Role::Employee => "/employee",
+        Role::Operator | Role::Auditor => "/admin",
+    }
+}
+
+/// Signing in at this desk; `wrong` is who is signed in with a role that has no seat here.
+#[component]
+pub fn Door(desk: String, promise: String, #[props(default)] wrong: Option<Me>) -> Element {
+    rsx! {
+        Title { text: "Sign in | {desk}" }
+        div { class: "door",
+            div { class: "door-night",
+                Mark { desk: desk.clone() }
+                svg { view_box: "0 0 400 400", fill: "none", stroke: "currentColor", "aria-hidden": "true",
+                    circle { cx: "200", cy: "460", r: "190", stroke_width: "1.5", opacity: ".5" }
+                    circle { cx: "200", cy: "460", r: "250", stroke_width: "1", opacity: ".35", stroke_dasharray: "2 8" }
+                    circle { cx: "200", cy: "460", r: "330", stroke_width: "1", opacity: ".25", stroke_dasharray: "2 10" }
+                    path { d: "M150 276C190 150 270 90 372 70", stroke_width: "2" }
+                    circle { cx: "372", cy: "70", r: "5", fill: "currentColor" }
+                    circle { cx: "150", cy: "276", r: "4", fill: "currentColor" }
+                }
+                h2 { "{promise}" }
+                p { "Every number here is read from the log of what happened, and says of which position it speaks." }
+            }
+            main { class: "door-form",
+                div {
+                    match wrong {
+                        Some(me) => rsx! { WrongDoor { desk, me } },
+                        None => rsx! { SignInForm { desk } },
+                    }
+                    div { class: "form-actions", ThemeToggle {} }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn WrongDoor(desk: String, me: Me) -> Element {
+    let mut session = use_session();
+    let mut busy = use_signal(|| false);
+    rsx! {
+        h1 { "This desk is not yours" }
+        Notice { kind: NoticeKind::Warn,
+            "You are signed in as {me.name}, a {role_word(me.role)}. The {desk} desk is for other people."
+        }
+        div { class: "form-actions",
+            a { class: "btn", "data-kind": "primary", href: home(me.role), "Go to your own pages" }
+            Button {
+                busy: busy(),
+                onclick: move |_| async move {
+                    busy.set(true);
+                    if client::sign_out().await.is_ok() {
+                        session.set(Session::Visitor);
+                    }
+                    busy.set(false);
+                },
+                "Sign in as someone else"
+            }
+        }
+    }
+}
+
+#[component]
+fn SignInForm(desk: String) -> Element {
+    let mut session = use_session();
+    let mut email = use_signal(String::new);
+    let mut password = use_signal(String::new);
+    let mut busy = use_signal(|| false);
+    let mut problem = use_signal(|| None::<Problem>);
+    let errors = super::fields_of(problem.read().as_ref());
+    rsx! {
+        h1 { "Sign in to the {desk} desk" }
+        form {
+            class: "form",
+            onsubmit: move |event: FormEvent| {
+                event.prevent_default();
+                async move {
+                    busy.set(true);
+                    problem.set(None);
+                    match client::sign_in(&SignIn { email: email(), password: password() }).await {
+                        Ok(me) => session.set(Session::SignedIn(me)),
+                        Err(refused) => {
+                            problem.set(Some(refused));
+                            browser::focus("email");
+                        }
+                    }
+                    busy.set(false);
+                }
+            },
+            if let Some(refused) = problem.read().as_ref() {
+                Notice { kind: NoticeKind::Bad, "{refused.message}" }
+            }
+            Field {
+                id: "email",
+                label: "E-mail",
+                kind: "email",
+                autocomplete: "username",
+                value: email(),
+                error: errors.get("email").cloned(),
+                oninput: move |value| email.set(value),
+            }
+            Field {
+                id: "password",
+                label: "Password",
+                kind: "password",
+                autocomplete: "current-password",
+                value: password(),
+                error: errors.get("password").cloned(),
+                oninput: move |value| password.set(value),
+            }
+            div { class: "form-actions",
+                Button { kind: ButtonKind::Primary, submit: true, busy: busy(), "Sign in" }
+                a { class: "small", href: "/", "To the launches" }
+            }
+        }
+    }
+}
