@@ -82,6 +82,7 @@ pub(crate) struct Run {
 
 /// `state.json`: what the next `up` must find again.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct State {
     pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) passwords: BTreeMap<String, String>,
@@ -118,7 +119,8 @@ impl State {
     }
 }
 
-fn is_free(port: u16) -> bool {
+/// Whether nothing listens there.
+pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
@@ -195,6 +197,16 @@ impl Instance {
             fs::remove_dir_all(data).with_context(|| format!("removing {}", data.display()))?;
         }
         fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))
+    }
+}
+
+/// Removes records that cannot be read, so that starting over works whatever is in them.
+pub(crate) fn forget_damaged(dir: &Path) {
+    if read_run(dir).is_err() {
+        let _ = fs::remove_file(dir.join("run.json"));
+    }
+    if read_json::<State>(&dir.join("state.json")).is_err() {
+        let _ = fs::remove_file(dir.join("state.json"));
     }
 }
 

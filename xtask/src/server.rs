@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::Signal;
 
+use crate::instance::Process;
 use crate::{process, signals};
 
 /// How long one connection attempt to a local server may take.
@@ -44,8 +45,12 @@ impl Server {
         self.name
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// Its record, to find it again; fails with its last words when it has ended already.
+    pub(crate) fn process(&mut self) -> Result<Process> {
+        Process::of(self.name, self.child.id()).or_else(|gone| {
+            self.check()?;
+            Err(gone)
+        })
     }
 
     /// Waits until `ready`; fails when the server ends, the limit passes or we are asked to stop.
@@ -56,7 +61,7 @@ impl Server {
             signals::check()?;
             if Instant::now() > end {
                 bail!(
-                    "{} was not ready after {} s. The last lines of {}:\n{}",
+                    "{} was not ready after {} s\nThe last lines of {}:\n{}",
                     self.name,
                     limit.as_secs(),
                     self.log.display(),
@@ -73,7 +78,7 @@ impl Server {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => {
-                Err(anyhow!("{} died ({status}). The last lines of {}:\n{}", self.name, self.log.display(), process::tail(&self.log)))
+                Err(anyhow!("{} died ({status})\nThe last lines of {}:\n{}", self.name, self.log.display(), process::tail(&self.log)))
             }
         }
     }

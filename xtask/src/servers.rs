@@ -86,7 +86,7 @@ impl Servers {
         durability: Durability,
         paths: &Paths,
         instance: &mut Instance,
-        started: impl FnOnce(&Instance, &Self) -> Result<()>,
+        started: impl FnOnce(&Instance, &mut Self) -> Result<()>,
     ) -> Result<Self> {
         let (dir, logs) = (instance.dir().to_path_buf(), instance.logs());
         let state = &mut instance.state;
@@ -101,7 +101,7 @@ impl Servers {
             servers.nats = Some(Nats::start(program, paths, &dir, &logs, state)?);
         }
         instance.save_state()?;
-        started(instance, &servers)?;
+        started(instance, &mut servers)?;
         if let Some(postgres) = &mut servers.postgres {
             postgres.await_ready()?;
         }
@@ -138,11 +138,8 @@ impl Servers {
     }
 
     /// In the order in which they stop.
-    pub(crate) fn processes(&self) -> Result<Vec<Process>> {
-        let nats = self.nats.as_ref().map(|nats| &nats.server);
-        let mongo = self.mongo.as_ref().map(|mongo| &mongo.server);
-        let postgres = self.postgres.as_ref().map(|postgres| &postgres.server);
-        [nats, mongo, postgres].into_iter().flatten().map(|server| Process::of(server.name(), server.pid())).collect()
+    pub(crate) fn processes(&mut self) -> Result<Vec<Process>> {
+        self.each().map(Server::process).collect()
     }
 
     /// Fails with the last words of one that died.

@@ -69,6 +69,7 @@ pub(crate) fn run(paths: &Paths, options: &Options) -> Result<()> {
 /// The data folder, cleaned of what a crash left; `None` when an `up` has it already, which is then told.
 fn take(paths: &Paths, fresh: bool) -> Result<Option<Instance>> {
     if fresh {
+        instance::forget_damaged(&paths.data);
         down::stop(paths)?;
     }
     let Some(instance) = Instance::take(&paths.data, &paths.root)? else {
@@ -118,7 +119,8 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
     let built = build(paths, given, &logs, &mut steps).and_then(|(programs, bundles, program)| {
         let program = astro::copy(&program, instance.dir())?;
         let port = match options.port {
-            Some(port) => port,
+            Some(port) if instance::is_free(port) => port,
+            Some(port) => bail!("port {port} of 127.0.0.1 is in use by something else"),
             None => instance.state.port("http", Some(PREFERRED_PORT))?,
         };
         let smtp_port = instance.state.port("smtp", None)?;
@@ -182,7 +184,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         steps.run("Astro Bookings", |progress| {
             let command = surroundings.command(&["all", "--listen", &surroundings.listen, "--mailbox", &mailbox]);
             let astro = astro.insert(Server::start("astro", command, &logs, Signal::SIGTERM, ASTRO_STOP)?);
-            run.processes.insert(0, Process::of(astro.name(), astro.pid())?);
+            run.processes.insert(0, astro.process()?);
             instance.save_run(&run)?;
             astro.await_ready(ASTRO_START, || status_of(port, "/health") == Some(200))?;
             progress.say("the views catch up with the log");
@@ -203,7 +205,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
     // The reason is told whole at the end; its first line must not wait for that.
     match &ended {
         Err(error) if !error.is::<Interrupted>() => {
-            print_line(&format!("\n{} Stopping:", format!("{error:#}").lines().next().unwrap_or_default()));
+            print_line(&format!("\n{}. Stopping:", format!("{error:#}").lines().next().unwrap_or_default()));
         }
         _ => print_line("\nStopping:"),
     }
