@@ -1,0 +1,120 @@
+//! A real launch through the write side: seats are held by many at once, timers wait, and its past can be shown.
+
+use crate::world::{ask, ask_as, world};
+use commands::{
+    Failure,
+    audit::{self, At},
+    timers,
+};
+use domain::{
+    Money,
+    id::{BookingId, CustomerId, LaunchId, RocketId, SpaceportId, SupplierId},
+    launch::{Command, EXPIRE_HOLD, Launch, Plan, REVIEW_VIABILITY, Refusal},
+    rocket::Destination,
+    seat::{Cabin, Seat},
+    text::Line,
+};
+use futures::future::join_all;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+const LAUNCH: LaunchId = LaunchId(Uuid::from_u128(0x1A));
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// Five rows of four.
+fn schedule() -> Command {
+    let line = |text: &str| Line::new(text).unwrap();
+    let plan = Plan {
+        slug: "atlas-v-551-cape-canaveral-low-earth-2028-06-15".parse().unwrap(),
+        supplier: SupplierId::derived(LAUNCH.0, "supplier"),
+        supplier_name: line("Starway"),
+        rocket: RocketId::derived(LAUNCH.0, "rocket"),
+        rocket_name: line("Atlas V 551"),
+        range: Destination::Station,
+        cabin: Cabin::new(5, 4, BTreeSet::new()).unwrap(),
+        spaceport: SpaceportId::derived(LAUNCH.0, "spaceport"),
+        spaceport_name: line("Cape Canaveral"),
+        zone: line("America/New_York"),
+        latitude: 28.5,
+        longitude: -80.5,
+        destination: Destination::LowEarth,
+        departs_at: "2028-06-15T12:00:00Z".parse().unwrap(),
+        price: Money::dollars(1_000_000),
+        minimum_seats: 3,
+        mission: None,
+    };
+    Command::Schedule { plan: Box::new(plan), retired: false, neighbours: vec![], policies: Box::default(), now: now() }
+}
+
+fn hold(n: u128, seat: Seat) -> Command {
+    Command::Hold {
+        booking: BookingId(Uuid::from_u128(n)),
+        customer: CustomerId(Uuid::from_u128(n)),
+        vip: false,
+        seats: BTreeSet::from([seat]),
+        policies: Box::default(),
+        now: now(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_clients_in_two_processes_hold_each_seat_once() {
+    world(async |world| {
+        let executors = [world.executor(), world.executor()];
+        executors[0].execute::<Launch>(&LAUNCH, schedule(), &ask()).await.unwrap();
+        let seats: Vec<Seat> =
+            (1..=5).flat_map(|row| "ABCD".chars().map(move |letter| format!("{row}{letter}").parse().unwrap())).collect();
+        let clients = (0..200_u128).map(|n| {
+            let (executor, seat) = (executors[n as usize % 2].clone(), seats[n as usize % 20]);
+            tokio::spawn(async move { executor.execute::<Launch>(&LAUNCH, hold(n + 1, seat), &ask_as(Uuid::from_u128(n + 1), 1)).await })
+        });
+        let answers: Vec<_> = join_all(clients).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 20);
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(Failure::Refused(Refusal::SeatsTaken { .. })))), "{answers:?}");
+        assert_eq!(world.count("SELECT count(*) FROM events WHERE event_type = 'seats_held'").await, 20);
+
+        // Each client asks again, the other process this time, and hears the same.
+        for (n, answer) in answers.into_iter().enumerate() {
+            let (client, ask) = (n as u128 + 1, ask_as(Uuid::from_u128(n as u128 + 1), 1));
+            let again = executors[(n + 1) % 2].execute::<Launch>(&LAUNCH, hold(client, seats[n % 20]), &ask);
+            assert_eq!(again.await.map(|done| (done.events, done.at)), answer.map(|done| (done.events, done.at)));
+        }
+
+        // A hold that nobody pays is due some time after it was made.
+        let expiring = timers::due(&world.pool, "2026-01-01T01:00:00Z".parse().unwrap(), 100).await.unwrap();
+        assert_eq!(expiring.iter().filter(|timer| timer.kind == EXPIRE_HOLD).count(), 20);
+        let all = timers::due(&world.pool, "2030-01-01T00:00:00Z".parse().unwrap(), 100).await.unwrap();
+        assert!(all.iter().any(|timer| timer.kind == REVIEW_VIABILITY));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_launch_is_shown_as_it_was_at_any_position() {
+    world(async |world| {
+        let executor = world.executor();
+        let sequencing = world.sequence(None);
+        executor.execute::<Launch>(&LAUNCH, schedule(), &ask()).await.unwrap();
+        for (n, seat) in ["1A", "2B", "3C"].into_iter().enumerate() {
+            executor.execute::<Launch>(&LAUNCH, hold(n as u128 + 1, seat.parse().unwrap()), &ask()).await.unwrap();
+        }
+        world.settle(4).await;
+        sequencing.stop().await;
+        let mut states = BTreeSet::new();
+        for position in 0..=4 {
+            let replayed = audit::replay(&world.pool, "launch", &LAUNCH.to_string(), At::Position(position)).await.unwrap();
+            assert_eq!((replayed.version, replayed.position), (position, (position > 0).then_some(position)));
+            let read_back: Launch = serde_json::from_value(replayed.state.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&read_back).unwrap(), replayed.state);
+            states.insert(replayed.state.to_string());
+        }
+        assert_eq!(states.len(), 5);
+        let loaded = executor.load::<Launch>(&LAUNCH).await.unwrap();
+        assert!(states.contains(&serde_json::to_value(&loaded.state).unwrap().to_string()));
+    })
+    .await;
+}
