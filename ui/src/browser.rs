@@ -114,3 +114,13 @@ pub fn set_theme(theme: Option<&str>) {
     #[cfg(not(feature = "web"))]
     let _ = theme;
 }
+
+/// Leaves for another address, loading it anew.
+pub fn go(address: &str) {
+    #[cfg(feature = "web")]
+    if let Some(window) = web_sys::window() {
+        let _ = window.location().set_href(address);
+    }
+    #[cfg(not(feature = "web"))]
+    let _ = address;
+}
