@@ -12,6 +12,9 @@ mod databases;
 mod departure;
 pub mod finance;
 mod freshness;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod given;
 mod lane;
 pub mod launches;
 mod listing;
@@ -25,6 +28,9 @@ pub mod spaceports;
 mod status;
 pub mod store;
 pub mod suppliers;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod tsquery;
 mod view;
 mod words;
