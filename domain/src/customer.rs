@@ -195,4 +195,33 @@ mod tests {
             .when(Command::DropTrip { booking: booking(2), now: AT })
             .then([Event::TripDropped { booking: booking(2), at: AT }, Event::VipEnded { at: AT }]);
     }
+
+    #[test]
+    fn a_customer_registers_once() {
+        given::<Customer>([]).when(Command::Register { now: AT }).then([Event::Registered { at: AT }]);
+        given::<Customer>([Event::Registered { at: AT }]).when(Command::Register { now: AT }).then_nothing();
+    }
+
+    #[test]
+    fn nobody_counts_trips_of_a_stranger() {
+        given::<Customer>([]).when(Command::RecordTrip { booking: booking(1), now: AT }).then_refused(Refusal::Unknown);
+        given::<Customer>([]).when(Command::DropTrip { booking: booking(1), now: AT }).then_refused(Refusal::Unknown);
+    }
+
+    #[test]
+    fn the_first_trip_makes_no_vip_and_the_third_no_second_one() {
+        let registered = Event::Registered { at: AT };
+        given::<Customer>([registered.clone()]).when(Command::RecordTrip { booking: booking(1), now: AT }).then([recorded(1)]);
+        let vip = [registered, recorded(1), recorded(2), Event::PromotedToVip { at: AT }];
+        assert!(given::<Customer>(vip.clone()).0.is_vip());
+        given::<Customer>(vip).when(Command::RecordTrip { booking: booking(3), now: AT }).then([recorded(3)]);
+    }
+
+    #[test]
+    fn a_vip_with_trips_to_spare_stays_one_and_a_trip_is_dropped_once() {
+        let past = [Event::Registered { at: AT }, recorded(1), recorded(2), Event::PromotedToVip { at: AT }, recorded(3)];
+        let dropped = Event::TripDropped { booking: booking(3), at: AT };
+        given::<Customer>(past.clone()).when(Command::DropTrip { booking: booking(3), now: AT }).then([dropped]);
+        given::<Customer>(past).when(Command::DropTrip { booking: booking(9), now: AT }).then_nothing();
+    }
 }

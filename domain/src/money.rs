@@ -120,6 +120,7 @@ impl FromStr for Money {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn rounds_half_to_even() {
@@ -137,5 +138,39 @@ mod tests {
         for bad in ["", "-1", "1.234", "ten", "1e9", "99999999999"] {
             assert_eq!(bad.parse::<Money>(), Err(NotMoney), "{bad}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn an_amount_reads_back_as_shown(minor in 0..=Money::MAX.minor) {
+            prop_assert_eq!(Money::cents(minor).to_string().parse(), Ok(Money::cents(minor)));
+        }
+
+        /// Against the definition: no whole number is nearer, and a tie goes to the even one.
+        #[test]
+        fn a_share_is_the_nearest_cent_and_a_tie_the_even_one(minor in -Money::MAX.minor..=Money::MAX.minor, points in 0..=10_000_u32) {
+            let share = i128::from(Money::cents(minor).basis_points(points).minor);
+            let error = (share * 10_000 - i128::from(minor) * i128::from(points)).abs();
+            prop_assert!(error < 5_000 || (error == 5_000 && share % 2 == 0));
+        }
+
+        #[test]
+        fn no_share_is_more_than_everything(minor in 0..=Money::MAX.minor, percent in 0..=100_u8) {
+            let share = Money::cents(minor).percent(percent);
+            prop_assert!(Money::ZERO <= share && share <= Money::cents(minor));
+            prop_assert_eq!(Money::cents(minor).percent(100), Money::cents(minor));
+        }
+    }
+
+    #[test]
+    fn six_seats_at_the_highest_price_are_counted_exactly() {
+        assert_eq!(Money::MAX.times(6), Money::dollars(60_000_000_000));
+        assert_eq!(Money::dollars(55_000_000).times(600).to_string(), "$33,000,000,000");
+    }
+
+    #[test]
+    fn a_difference_shows_its_sign() {
+        assert_eq!(Money::cents(5).minus(Money::dollars(2)).to_string(), "-$1.95");
+        assert_eq!(Money::cents(5).to_string(), "$0.05");
     }
 }

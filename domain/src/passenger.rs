@@ -130,3 +130,85 @@ impl From<Phone> for String {
         phone.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn age(born: &str, at: &str) -> i16 {
+        let name = Line::new("Ada Example").unwrap();
+        let (email, phone) = (Email::new("ada@example.org").unwrap(), Phone::new("555 0100").unwrap());
+        Passenger { name, email, phone, born: born.parse().unwrap() }.age_at(at.parse().unwrap())
+    }
+
+    #[test]
+    fn one_is_a_year_older_on_the_birthday() {
+        assert_eq!(age("2010-06-15", "2028-06-14T23:59:59Z"), 17);
+        assert_eq!(age("2010-06-15", "2028-06-15T00:00:00Z"), 18);
+        assert_eq!(age("2010-12-31", "2028-01-01T00:00:00Z"), 17);
+    }
+
+    #[test]
+    fn who_was_born_on_29_february_is_a_year_older_on_1_march_of_other_years() {
+        assert_eq!(age("2008-02-29", "2026-02-28T12:00:00Z"), 17);
+        assert_eq!(age("2008-02-29", "2026-03-01T00:00:00Z"), 18);
+        assert_eq!(age("2008-02-29", "2028-02-29T00:00:00Z"), 20);
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_have_an_age() {
+        assert_eq!(age("-009999-01-01", "9999-12-30T00:00:00Z"), 19_998);
+        assert_eq!(age("9999-12-31", "-009999-01-02T01:59:59Z"), -19_999);
+    }
+
+    #[test]
+    fn an_e_mail_address_has_a_name_an_at_and_a_domain() {
+        for good in ["ada@example.org", "a.b+c@mail.example.co.uk", " ada@example.org ", "o'neil@example.org", "ada@exämple.org"] {
+            assert!(Email::new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada@example",
+            "ada@.org",
+            "ada@example.",
+            "ada@-a.org",
+            "ada@a-.org",
+            "a b@example.org",
+            "ada@exa mple.org",
+            "ada@example.org\nBcc: x@y.z",
+            "a@b@example.org",
+            "Ada <ada@example.org>",
+            "a,b@example.org",
+            "a;b@example.org",
+        ] {
+            assert_eq!(Email::new(bad), Err(NotAnEmail), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_e_mail_address_has_at_most_254_bytes() {
+        let local = |bytes: usize| format!("{}@example.org", "a".repeat(bytes - "@example.org".len()));
+        assert!(Email::new(&local(254)).is_ok());
+        assert_eq!(Email::new(&local(255)), Err(NotAnEmail));
+    }
+
+    #[test]
+    fn an_e_mail_address_is_kept_as_typed_and_compared_in_lower_case() {
+        let email = Email::new("Ada@Example.ORG").unwrap();
+        assert_eq!((email.as_str(), email.normalised().as_str()), ("Ada@Example.ORG", "ada@example.org"));
+    }
+
+    #[test]
+    fn a_phone_number_has_5_to_20_digits() {
+        for good in ["55501", "+1 (321) 555-0100", "030.123.456", "12345678901234567890"] {
+            assert!(Phone::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "1234", "123456789012345678901", "555-0100 ext 3", "++1 5550100", "1+5550100", "٠١٢٣٤٥٦", "555\n0100"] {
+            assert_eq!(Phone::new(bad), Err(NotAPhone), "{bad}");
+        }
+    }
+}

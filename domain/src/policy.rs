@@ -362,4 +362,67 @@ mod tests {
             assert_eq!(name.to_string().parse(), Ok(*name));
         }
     }
+
+    fn tiers(tiers: &[(u16, u8)]) -> Numbers {
+        let tiers = tiers.iter().map(|(days_before, percent)| Tier { days_before: *days_before, percent: *percent }).collect();
+        Numbers::Cancellation(Cancellation { tiers, free_days_after_delay: 14 })
+    }
+    fn viability(percent_sold: u8, warnings_days_ahead: Vec<u16>) -> Numbers {
+        Numbers::Viability(Viability { days_before: 90, percent_sold, warnings_days_ahead })
+    }
+    fn fee(basis_points: u32, loyal_basis_points: u32) -> Numbers {
+        Numbers::Fee(Fee { basis_points, loyal_basis_points, loyal_after_launches: 2 })
+    }
+
+    #[test]
+    fn each_policy_knows_which_numbers_cannot_work() {
+        let bad = [
+            Numbers::SeatLimit(SeatLimit { standard: 4, vip: 3 }),
+            Numbers::PassengerAge(PassengerAge { from: 71, to: 70 }),
+            Numbers::Hold(Hold { minutes: 0, grace_minutes: 5 }),
+            Numbers::Hold(Hold { minutes: 1_441, grace_minutes: 5 }),
+            Numbers::Hold(Hold { minutes: 15, grace_minutes: 61 }),
+            tiers(&[(90, 70), (365, 90)]),
+            tiers(&[(365, 70), (90, 90)]),
+            tiers(&[(365, 90), (365, 80)]),
+            tiers(&[(365, 101)]),
+            viability(101, vec![30, 7]),
+            viability(20, vec![]),
+            viability(20, vec![30, 0]),
+            fee(10_001, 80),
+            fee(100, 101),
+            Numbers::AbortFee(AbortFee { amount: Money::cents(-1) }),
+        ];
+        for numbers in bad {
+            given::<Policy>([])
+                .when(Command::Publish { numbers: numbers.clone(), now: Timestamp::UNIX_EPOCH })
+                .then_refused_with(|refusal| matches!(refusal, Refusal::Unworkable { .. }));
+        }
+        for numbers in [tiers(&[]), tiers(&[(365, 90), (90, 90)]), viability(0, vec![1]), fee(0, 0)] {
+            given::<Policy>([]).when(Command::Publish { numbers, now: Timestamp::UNIX_EPOCH }).then_events_with(|events| events.len() == 1);
+        }
+    }
+
+    #[test]
+    fn a_policys_stream_keeps_to_its_policy() {
+        let first = Event::Published { version: 1, numbers: limit(3), at: Timestamp::UNIX_EPOCH };
+        given::<Policy>([first])
+            .when(Command::Publish { numbers: fee(100, 80), now: Timestamp::UNIX_EPOCH })
+            .then_refused(Refusal::OtherPolicy { given: Name::Fee });
+    }
+
+    #[test]
+    fn the_founding_numbers_are_those_of_the_rules() {
+        let founding = Policies::default();
+        assert_eq!(founding.seat_limit.numbers, SeatLimit { standard: 4, vip: 6 });
+        assert_eq!(founding.passenger_age.numbers, PassengerAge { from: 18, to: 70 });
+        assert_eq!(founding.scheduling.numbers, Scheduling { lead_days: 1, turnaround_days: 0 });
+        assert_eq!(founding.hold.numbers, Hold { minutes: 15, grace_minutes: 5 });
+        assert_eq!(Numbers::Cancellation(founding.cancellation.numbers), tiers(&[(365, 90), (90, 70)]));
+        assert_eq!(founding.abort_fee.numbers, AbortFee { amount: Money::dollars(1_000) });
+        assert_eq!(Numbers::Viability(founding.viability.numbers), viability(20, vec![30, 7]));
+        assert_eq!(Numbers::Fee(founding.fee.numbers), fee(100, 80));
+        let terms = InvoiceTerms { due_days: 30, remind_days_before: vec![7], remind_days_after: vec![1, 14] };
+        assert_eq!(founding.invoice_terms.numbers, terms);
+    }
 }

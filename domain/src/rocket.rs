@@ -208,6 +208,7 @@ impl Decider for Rocket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::given;
 
     #[test]
     fn destinations_are_ordered_by_distance_and_stored_by_word() {
@@ -215,5 +216,55 @@ mod tests {
         for destination in Destination::ALL {
             assert_eq!(serde_json::to_value(destination).expect("a word"), destination.as_str());
         }
+    }
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+    fn supplier(n: u128) -> SupplierId {
+        SupplierId(uuid::Uuid::from_u128(n))
+    }
+    fn build(rows: u8) -> Build {
+        Build {
+            name: Line::new("Atlas V 551").expect("a line"),
+            model: None,
+            range: Destination::Station,
+            cabin: Cabin::new(rows, 4, std::collections::BTreeSet::new()).expect("a cabin"),
+        }
+    }
+    fn add(n: u128, rows: u8) -> Command {
+        Command::Add { supplier: supplier(n), build: build(rows), now: AT }
+    }
+    fn added() -> Event {
+        Event::Added { supplier: supplier(1), build: build(6), at: AT }
+    }
+    fn retired() -> Event {
+        Event::Retired { at: AT }
+    }
+
+    #[test]
+    fn a_rocket_is_added_once() {
+        given::<Rocket>([]).when(add(1, 6)).then([added()]);
+        given::<Rocket>([added()]).when(add(1, 6)).then_nothing();
+        given::<Rocket>([added()]).when(add(1, 5)).then_refused(Refusal::AlreadyAdded);
+        given::<Rocket>([added()]).when(add(2, 6)).then_refused(Refusal::AlreadyAdded);
+        given::<Rocket>([added(), retired()]).when(add(1, 6)).then_refused(Refusal::AlreadyAdded);
+    }
+
+    #[test]
+    fn a_rocket_is_updated_while_in_service() {
+        let update = |rows| Command::Update { build: build(rows), now: AT };
+        given::<Rocket>([]).when(update(5)).then_refused(Refusal::Unknown);
+        given::<Rocket>([added()]).when(update(6)).then_nothing();
+        given::<Rocket>([added()]).when(update(5)).then([Event::Updated { build: build(5), at: AT }]);
+        given::<Rocket>([added(), retired()]).when(update(5)).then_refused(Refusal::Retired);
+        let updated = given::<Rocket>([added(), Event::Updated { build: build(5), at: AT }]).0;
+        assert_eq!(updated, Rocket::Active { supplier: supplier(1), build: build(5) });
+    }
+
+    #[test]
+    fn a_rocket_retires_once() {
+        let retire = || Command::Retire { now: AT };
+        given::<Rocket>([]).when(retire()).then_refused(Refusal::Unknown);
+        given::<Rocket>([added()]).when(retire()).then([retired()]);
+        given::<Rocket>([added(), retired()]).when(retire()).then_nothing();
     }
 }

@@ -175,4 +175,56 @@ mod tests {
             assert_eq!(bad.parse::<Seat>(), Err(NotASeat), "{bad}");
         }
     }
+
+    fn labels(text: &str) -> BTreeSet<Seat> {
+        text.split_whitespace().map(|label| label.parse().expect("a seat")).collect()
+    }
+
+    #[test]
+    fn seats_are_in_order_of_row_then_letter() {
+        let ordered: Vec<String> = labels("10A 2B 1C 2A").iter().map(ToString::to_string).collect();
+        assert_eq!(ordered, ["1C", "2A", "2B", "10A"]);
+    }
+
+    #[test]
+    fn capacity_follows_from_the_cabin() {
+        let cabin = Cabin::new(6, 4, labels("6A 6D")).expect("a cabin");
+        assert_eq!((cabin.capacity(), cabin.places().count()), (22, 24));
+        assert_eq!(cabin.places().filter(|seat| cabin.sells(*seat)).count(), cabin.capacity());
+    }
+
+    #[test]
+    fn a_cabin_sells_what_it_has_and_has_not_blocked() {
+        let cabin = Cabin::new(2, 2, labels("2B")).expect("a cabin");
+        let sold: Vec<String> = cabin.places().filter(|seat| cabin.sells(*seat)).map(|seat| seat.to_string()).collect();
+        assert_eq!(sold, ["1A", "1B", "2A"]);
+        for elsewhere in labels("1C 3A 2B") {
+            assert!(!cabin.sells(elsewhere), "{elsewhere}");
+        }
+        assert!(cabin.has(Seat::new(2, 1).expect("a seat")));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_cabin() {
+        for (rows, seats_per_row, blocked) in
+            [(0, 4, ""), (4, 0, ""), (61, 1, ""), (1, 11, ""), (2, 2, "3A"), (2, 2, "1C"), (1, 2, "1A 1B")]
+        {
+            assert_eq!(Cabin::new(rows, seats_per_row, labels(blocked)), Err(NotACabin), "{rows} {seats_per_row} {blocked}");
+        }
+        assert_eq!(Cabin::new(60, 10, BTreeSet::new()).map(|cabin| cabin.capacity()), Ok(600));
+    }
+
+    #[test]
+    fn a_stored_cabin_is_checked_like_a_typed_one() {
+        let read = |text: &str| serde_json::from_str::<Cabin>(text);
+        assert!(read(r#"{"rows":2,"seats_per_row":2}"#).is_ok_and(|cabin| cabin.capacity() == 4));
+        assert!(read(r#"{"rows":2,"seats_per_row":2,"blocked":["9A"]}"#).is_err());
+        assert!(read(r#"{"rows":2,"seats_per_row":2,"doors":1}"#).is_err());
+    }
+
+    #[test]
+    fn there_is_no_row_0_and_no_27th_letter() {
+        assert_eq!((Seat::new(0, 0), Seat::new(1, 26)), (None, None));
+        assert_eq!(Seat::new(255, 25).map(|seat| seat.to_string()), Some("255Z".to_owned()));
+    }
 }

@@ -176,4 +176,35 @@ mod tests {
         assert_eq!(slug.as_str().parse(), Ok(slug));
         assert_eq!(Slug::words("Союз"), "x");
     }
+
+    #[test]
+    fn the_first_of_its_day_has_no_number() {
+        let day = jiff::civil::date(2028, 1, 2);
+        let slug = |n| Slug::of_launch("R", "S", Destination::Moon, day, n).to_string();
+        assert_eq!(
+            (slug(0), slug(1), slug(10)),
+            ("r-s-moon-2028-01-02".into(), "r-s-moon-2028-01-02".into(), "r-s-moon-2028-01-02-10".into())
+        );
+    }
+
+    #[test]
+    fn every_launch_has_a_slug_that_is_one() {
+        let day = jiff::civil::date(9999, 12, 31);
+        let endless = "Ö /".repeat(200);
+        for name in ["", " ", "---", "Союз", "长征", "a--b", "É", "LM-3B/G2", &endless, &"x".repeat(500)] {
+            for destination in Destination::ALL {
+                let slug = Slug::of_launch(name, name, destination, day, u32::MAX);
+                assert_eq!(slug.as_str().parse(), Ok(slug.clone()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_slug() {
+        for bad in ["", "-a", "a-", "a--b", "A", "a b", "a_b", "é", "a/b", "..", &"a".repeat(161)] {
+            assert_eq!(bad.parse::<Slug>(), Err(NotASlug), "{bad}");
+        }
+        assert!("a".repeat(160).parse::<Slug>().is_ok());
+        assert!(serde_json::from_str::<Slug>("\"a b\"").is_err());
+    }
 }

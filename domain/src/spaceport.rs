@@ -100,3 +100,36 @@ impl Decider for Spaceport {
         Self::Open { place: place.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::given;
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+    fn place(latitude: f64, longitude: f64) -> Place {
+        let line = |text: &str| Line::new(text).expect("a line");
+        Place { name: line("Kourou"), location: line("French Guiana"), zone: line("America/Cayenne"), latitude, longitude }
+    }
+    fn add(latitude: f64, longitude: f64) -> Command {
+        Command::Add { place: place(latitude, longitude), now: AT }
+    }
+
+    #[test]
+    fn a_spaceport_is_added_once() {
+        let added = Event::Added { place: place(5.2, -52.8), at: AT };
+        given::<Spaceport>([]).when(add(5.2, -52.8)).then([added.clone()]);
+        given::<Spaceport>([added.clone()]).when(add(5.2, -52.8)).then_nothing();
+        given::<Spaceport>([added]).when(add(5.3, -52.8)).then_refused(Refusal::AlreadyAdded);
+    }
+
+    #[test]
+    fn a_spaceport_is_on_earth() {
+        for (latitude, longitude) in [(90.0, 180.0), (-90.0, -180.0)] {
+            given::<Spaceport>([]).when(add(latitude, longitude)).then_events_with(|events| events.len() == 1);
+        }
+        for (latitude, longitude) in [(90.1, 0.0), (-90.1, 0.0), (0.0, 180.1), (0.0, -180.1), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
+            given::<Spaceport>([]).when(add(latitude, longitude)).then_refused(Refusal::NotOnEarth);
+        }
+    }
+}

@@ -117,3 +117,36 @@ impl Decider for Supplier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::given;
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+    fn profile(name: &str) -> Profile {
+        let line = |text: &str| Line::new(text).expect("a line");
+        Profile { legal_name: line(name), display_name: line(name), description: None, contact: None, country: line("US") }
+    }
+    fn registered() -> Event {
+        Event::Registered { profile: profile("Starway"), at: AT }
+    }
+
+    #[test]
+    fn a_supplier_registers_once() {
+        let register = |name| Command::Register { profile: profile(name), now: AT };
+        given::<Supplier>([]).when(register("Starway")).then([registered()]);
+        given::<Supplier>([registered()]).when(register("Starway")).then_nothing();
+        given::<Supplier>([registered()]).when(register("Other")).then_refused(Refusal::AlreadyRegistered);
+    }
+
+    #[test]
+    fn a_supplier_corrects_its_profile() {
+        let update = |name| Command::Update { profile: profile(name), now: AT };
+        given::<Supplier>([]).when(update("Starway")).then_refused(Refusal::Unknown);
+        given::<Supplier>([registered()]).when(update("Starway")).then_nothing();
+        let updated = Event::Updated { profile: profile("Starway II"), at: AT };
+        given::<Supplier>([registered()]).when(update("Starway II")).then([updated.clone()]);
+        given::<Supplier>([registered(), updated]).when(update("Starway II")).then_nothing();
+    }
+}

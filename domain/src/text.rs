@@ -54,3 +54,35 @@ impl fmt::Display for Line {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_trimmed_and_keeps_every_letter_of_the_world() {
+        for (typed, kept) in [("  Ada  ", "Ada"), ("Союз", "Союз"), ("a b", "a b"), ("👩‍🚀", "👩‍🚀")] {
+            assert_eq!(Line::new(typed).map(String::from), Ok(kept.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        for bad in ["", "   ", "\n", "a\nb", "a\r\nBcc: b", "a\tb", "a\0b", "a\u{85}b", "a\u{2028}b", "a\u{2029}b"] {
+            assert_eq!(Line::new(bad), Err(NotALine), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_200_characters_not_bytes() {
+        assert!(Line::new(&"é".repeat(200)).is_ok());
+        assert_eq!(Line::new(&"é".repeat(201)), Err(NotALine));
+    }
+
+    #[test]
+    fn a_stored_line_is_checked_like_a_typed_one() {
+        assert!(serde_json::from_str::<Line>("\"Ada\"").is_ok());
+        assert!(serde_json::from_str::<Line>("\"a\\nb\"").is_err());
+        assert!(serde_json::from_str::<Line>("3").is_err());
+    }
+}
