@@ -41,6 +41,14 @@ pub async fn sleep(milliseconds: u32) {
     }
 }
 
+/// Says on the document (`<html data-ready>`) that the page answers to clicks now: what the server rendered is taken over.
+pub fn mark_ready() {
+    #[cfg(feature = "web")]
+    if let Some(root) = web_sys::window().and_then(|window| window.document()).and_then(|document| document.document_element()) {
+        let _ = root.set_attribute("data-ready", "");
+    }
+}
+
 /// Moves the focus to the element with this id, where there is one.
 pub fn focus(id: &str) {
     #[cfg(feature = "web")]

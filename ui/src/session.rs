@@ -1,6 +1,6 @@
 //! Who is signed in, known to every page. How one signs in is left to the pages.
 
-use crate::client;
+use crate::{browser, client};
 use contract::account::Me;
 use dioxus::prelude::*;
 
@@ -35,6 +35,7 @@ pub fn use_session_provider(likely: bool) -> Signal<Session> {
     let mut session = use_signal(|| Session::Unknown);
     use_context_provider(|| Current(session));
     use_effect(move || {
+        browser::mark_ready();
         if !likely {
             session.set(Session::Visitor);
             return;
