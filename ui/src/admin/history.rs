@@ -157,7 +157,7 @@ fn Stream(sift: ReadSignal<Sift>) -> Element {
             " "
             span { class: "num", "{now.id}" }
         }
-        div { class: "two",
+        div { class: "two", "data-top": "true",
             {draw(events, "The events", |page| {
                 if page.items.is_empty() {
                     return rsx! {
@@ -190,9 +190,11 @@ fn EventLine(event: StreamEvent, sift: Sift) -> Element {
             details {
                 summary {
                     span { class: "num muted", {format::count(event.position)} }
-                    span { class: "type", {words(&event.event_type)} }
-                    span { class: "num muted", "{format::moment(at)}:{at.second():02} UTC" }
-                    span { class: "muted small", "{event.actor}" }
+                    span { class: "type",
+                        {words(&event.event_type)}
+                        small { "by {event.actor}" }
+                    }
+                    span { class: "num muted when", "{format::moment(at)}:{at.second():02} UTC" }
                 }
                 div { class: "inside",
                     pre { class: "raw", tabindex: "0", "{payload}" }

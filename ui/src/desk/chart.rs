@@ -99,6 +99,8 @@ pub struct Bar {
     pub key: String,
     /// What it is about.
     pub label: String,
+    /// More about that, said more quietly.
+    pub note: String,
     /// Where more is said; empty for nowhere.
     pub to: String,
     /// What stayed.
@@ -118,10 +120,13 @@ pub fn Bars(bars: Vec<Bar>) -> Element {
             for bar in bars {
                 li { key: "{bar.key}",
                     div { class: "row",
-                        if bar.to.is_empty() {
-                            span { "{bar.label}" }
-                        } else {
-                            Link { to: bar.to.clone(), "{bar.label}" }
+                        span { title: "{bar.label}, {bar.note}",
+                            if bar.to.is_empty() {
+                                "{bar.label}"
+                            } else {
+                                Link { to: bar.to.clone(), "{bar.label}" }
+                            }
+                            small { "{bar.note}" }
                         }
                         span { class: "num", "{bar.net}" }
                     }

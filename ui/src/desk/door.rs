@@ -45,8 +45,8 @@ pub fn Door(desk: String, promise: String, #[props(default)] wrong: Option<Me>) 
                     circle { cx: "200", cy: "460", r: "190", stroke_width: "1.5", opacity: ".5" }
                     circle { cx: "200", cy: "460", r: "250", stroke_width: "1", opacity: ".35", stroke_dasharray: "2 8" }
                     circle { cx: "200", cy: "460", r: "330", stroke_width: "1", opacity: ".25", stroke_dasharray: "2 10" }
-                    path { d: "M150 276C190 150 270 90 372 70", stroke_width: "2" }
-                    circle { cx: "372", cy: "70", r: "5", fill: "currentColor" }
+                    path { d: "M150 276C178 150 240 78 340 44", stroke_width: "2" }
+                    circle { cx: "340", cy: "44", r: "5", fill: "currentColor" }
                     circle { cx: "150", cy: "276", r: "4", fill: "currentColor" }
                 }
                 h2 { "{promise}" }
@@ -72,7 +72,7 @@ fn WrongDoor(desk: String, me: Me) -> Element {
     rsx! {
         h1 { "This desk is not yours" }
         Notice { kind: NoticeKind::Warn,
-            "You are signed in as {me.name}, a {role_word(me.role)}. The {desk} desk is for other people."
+            "You are signed in as {me.name}, a {role_word(me.role)}. The {desk.to_lowercase()} desk is for other people."
         }
         div { class: "form-actions",
             a { class: "btn", "data-kind": "primary", href: home(me.role), "Go to your own pages" }
@@ -100,7 +100,7 @@ fn SignInForm(desk: String) -> Element {
     let mut problem = use_signal(|| None::<Problem>);
     let errors = super::fields_of(problem.read().as_ref());
     rsx! {
-        h1 { "Sign in to the {desk} desk" }
+        h1 { "Sign in to the {desk.to_lowercase()} desk" }
         form {
             class: "form",
             onsubmit: move |event: FormEvent| {

@@ -55,11 +55,15 @@ pub fn AsOf(#[props(default)] position: Option<u64>, #[props(default)] at: Optio
         if at.is_some() || position.is_some() {
             span { class: "asof",
                 "as of "
-                if let Some(at) = at {
+                if let Some(at) = &at {
                     span { class: "num", "{at}" }
                 }
+                if at.is_some() && position.is_some() {
+                    ", "
+                }
                 if let Some(position) = position {
-                    span { class: "num", "position {format::count(position)}" }
+                    "position "
+                    span { class: "num", {format::count(position)} }
                 }
             }
         }
@@ -129,10 +133,11 @@ pub fn Search(base: String, sift: Sift, label: String, #[props(default)] placeho
         }
     };
     rsx! {
-        label { class: "find",
-            "{label}"
+        div { class: "field find",
+            label { r#for: "search", "{label}" }
             input {
                 r#type: "search",
+                id: "search",
                 name: "search",
                 autocomplete: "off",
                 value: "{typed}",
@@ -278,10 +283,14 @@ pub fn DepartureTime(departure: Departure) -> Element {
         let (there, here) = (format::local(&departure), format::civil(departure.at, offset));
         if there.date() == here.date() { format::clock(here) } else { format::moment(here) }
     });
+    let there = format::local(&departure);
     rsx! {
-        time { datetime: "{departure.at}", class: "data", {departure_line(&departure)} }
-        if let Some(yours) = yours {
-            small { "({yours} your time)" }
+        time { datetime: "{departure.at}", class: "data", {format::day(there)} }
+        small {
+            {format::local_clock(&departure)}
+            if let Some(yours) = yours {
+                " ({yours} your time)"
+            }
         }
     }
 }

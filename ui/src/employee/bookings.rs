@@ -37,14 +37,14 @@ pub(super) fn row(row: &BookingRow) -> Row {
         cells: vec![
             rsx! { "{row.reference}" },
             rsx! {
-                "{departs}, {row.destination.title()}"
-                small { "{row.rocket_name}" }
+                "{row.rocket_name} to {row.destination.title()}"
+                small { "{departs}" }
             },
             rsx! {
                 BookingPill { status: row.status }
             },
             rsx! {
-                span { class: if row.passengers.is_empty() { "quiet" } else { "" }, "{passengers}" }
+                span { class: if row.passengers.is_empty() { "quiet" } else { "clip" }, "{passengers}" }
             },
             rsx! { "{row.seats}" },
             rsx! { {amount(row.total)} },

@@ -51,10 +51,11 @@ fn Narrow(sift: Sift, field: &'static str, label: String, placeholder: String) -
     let navigator = use_navigator();
     let value = if field == "launch" { sift.launch.clone() } else { sift.booking.clone() };
     rsx! {
-        label { class: "find",
-            "{label}"
+        div { class: "field find",
+            label { r#for: field, "{label}" }
             input {
                 class: "num",
+                id: field,
                 name: field,
                 value,
                 placeholder,
@@ -97,23 +98,19 @@ fn Book(journal: Journal, sift: Sift) -> Element {
     ];
     let rows = page.items.iter().map(row).collect::<Vec<_>>();
     rsx! {
-        div { class: "two ledger",
-            Table { caption: "Lines of the journal, newest first", columns, rows,
-                Pages { base: BASE, sift: sift.clone(), total: page.total, per_page: page.per_page, noun: "lines", position: page.position }
-            }
-            section { class: "card",
-                div { class: "panel-head",
-                    h2 { "Balances" }
-                    span { class: "badge aside", "data-tone": if balanced { "good" } else { "bad" },
-                        Icon { shape: if balanced { Shape::Check } else { Shape::Alarm } }
-                        if balanced { "Sums to zero" } else { "Off by {exact(journal.sum)}" }
-                    }
-                }
-                div { class: "panel-body",
-                    Balances { balances: journal.balances.clone(), sum: exact(journal.sum) }
-                    p { class: "muted small", "Debit is positive, credit negative. The lines of each event balance by themselves." }
+        section { class: "stack",
+            div { class: "panel-head outside",
+                h2 { "Balances" }
+                span { class: "muted small", "debit positive, credit negative" }
+                span { class: "badge aside", id: "journal-balance", "data-tone": if balanced { "good" } else { "bad" },
+                    Icon { shape: if balanced { Shape::Check } else { Shape::Alarm } }
+                    if balanced { "Sums to zero" } else { "Off by {exact(journal.sum)}" }
                 }
             }
+            Balances { balances: journal.balances.clone(), sum: exact(journal.sum) }
+        }
+        Table { caption: "Lines of the journal, newest first", columns, rows, short: true,
+            Pages { base: BASE, sift: sift.clone(), total: page.total, per_page: page.per_page, noun: "lines", position: page.position }
         }
     }
 }
@@ -121,19 +118,23 @@ fn Book(journal: Journal, sift: Sift) -> Element {
 #[component]
 fn Balances(balances: Vec<AccountBalance>, sum: String) -> Element {
     rsx! {
-        dl { class: "pairs",
+        dl { class: "fact-strip", "data-sums": "true",
             for balance in balances {
-                dt { {words(&balance.account)} }
-                dd { class: "num", {exact(balance.balance)} }
+                div { key: "{balance.account}",
+                    dt { {words(&balance.account)} }
+                    dd { class: "num", {exact(balance.balance)} }
+                }
             }
-            dt { class: "total", "Sum" }
-            dd { class: "num total", id: "journal-sum", "{sum}" }
+            div {
+                dt { "Sum" }
+                dd { class: "num", id: "journal-sum", "{sum}" }
+            }
         }
     }
 }
 
 fn row(line: &JournalLine) -> Row {
-    let at = format::moment(format::civil(line.at, 0));
+    let at = format::civil(line.at, 0);
     let (debit, credit) = if line.amount.minor < 0 {
         (String::new(), amount(contract::Money { minor: -line.amount.minor, ..line.amount }))
     } else {
@@ -145,7 +146,10 @@ fn row(line: &JournalLine) -> Row {
         key: format!("{}-{}", line.position, line.line),
         cells: vec![
             rsx! { {format::count(line.position)} },
-            rsx! { "{at}" },
+            rsx! {
+                {format::day(at)}
+                small { "{format::clock(at)}:{at.second():02}" }
+            },
             rsx! { {words(&line.account)} },
             rsx! { {words(&line.event)} },
             rsx! {

@@ -12,7 +12,7 @@ use dioxus::prelude::*;
 
 const BASE: &str = "/employee/revenue";
 /// Bars drawn of a page of launches.
-const BARS_MAX: usize = 10;
+const BARS_MAX: usize = 6;
 
 /// The page.
 #[component]
@@ -107,7 +107,8 @@ fn supplier_bars(suppliers: &[SupplierRevenue]) -> Vec<Bar> {
         let fees = if supplier.fees.minor == 0 { String::new() } else { format!(", fees {}", supplier.fees) };
         Bar {
             key: supplier.supplier.to_string(),
-            label: format!("{}, {}{fees}", supplier.supplier_name, format::plural(supplier.launches, "launch", "launches")),
+            label: supplier.supplier_name.clone(),
+            note: format!("{}{fees}", format::plural(supplier.launches, "launch", "launches")),
             to: String::new(),
             net: supplier.net,
             back: supplier.refunded,

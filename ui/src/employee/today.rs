@@ -21,7 +21,8 @@ pub fn TodayPage() -> Element {
 pub(super) fn launch_bars(launches: &[LaunchRevenue]) -> Vec<Bar> {
     let bar = |launch: &LaunchRevenue| Bar {
         key: launch.launch.to_string(),
-        label: format!("{} to {}, {}", launch.rocket_name, launch.destination.title(), format::day(format::civil(launch.departs_at, 0))),
+        label: format!("{} to {}", launch.rocket_name, launch.destination.title()),
+        note: format::day(format::civil(launch.departs_at, 0)),
         to: format!("/employee/journal?launch={}", launch.slug),
         net: launch.net,
         back: launch.refunded,

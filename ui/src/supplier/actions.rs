@@ -188,7 +188,7 @@ fn AbortForm(launch: LaunchPage, after: Callback<String>) -> Element {
         details {
             class: "act",
             ontoggle: move |_| asked.set(true),
-            summary { "Abort the launch" span { "what it costs is shown first" } }
+            summary { "Abort the launch" }
             div { class: "inside",
                 Refused { problem }
                 match &*quote.read() {

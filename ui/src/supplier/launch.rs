@@ -84,7 +84,7 @@ fn Whole(launch: launch::LaunchPage, onchanged: Callback<()>, children: Element)
                 dd { class: "num", {format::plural(u64::from(card.minimum_seats), "seat", "seats")} }
             }
         }
-        div { class: "two",
+        div { class: "two", "data-top": "true",
             div { class: "stack",
                 section { class: "stack",
                     div { class: "panel-head outside",
@@ -126,9 +126,7 @@ fn Bookings(rows: Vec<BookingRow>) -> Element {
         Column::data("Booking"),
         Column::text("Passengers"),
         Column::text("State").lead(),
-        Column::number("Seats"),
         Column::number("Paid, USD"),
-        Column::number("Refunded, USD"),
     ];
     let rows = rows
         .into_iter()
@@ -137,21 +135,25 @@ fn Bookings(rows: Vec<BookingRow>) -> Element {
             cells: vec![
                 rsx! {
                     "{row.reference}"
-                    small { {format::utc(row.held_at)} }
+                    small { {format::moment(format::civil(row.held_at, 0))} }
                 },
                 rsx! {
                     if row.passengers.is_empty() {
                         span { class: "quiet", "not named yet" }
                     } else {
-                        {format::and(&row.passengers)}
+                        span { class: "clip", {format::and(&row.passengers)} }
                     }
+                    small { {format::plural(u64::from(row.seats), "seat", "seats")} }
                 },
                 rsx! {
                     BookingPill { status: row.status }
                 },
-                rsx! { "{row.seats}" },
-                rsx! { {amount(row.paid)} },
-                rsx! { {amount(row.refunded)} },
+                rsx! {
+                    {amount(row.paid)}
+                    if row.refunded.is_positive() {
+                        small { "-{amount(row.refunded)} back" }
+                    }
+                },
             ],
         })
         .collect::<Vec<_>>();

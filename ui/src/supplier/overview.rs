@@ -5,7 +5,7 @@ use crate::{
     browser,
     client::{self, ListQuery},
     components::{Empty, LaunchPill, Stale},
-    desk::{Column, DepartureTime, Occupancy, PageHead, Row, Table, Tile, amount, departure_line, draw, relative_days, short_money},
+    desk::{Column, DepartureTime, Occupancy, PageHead, Row, Table, Tile, departure_line, draw, relative_days, short_money},
     format,
 };
 use contract::{Page, Status, fleet::SupplierSummary, launch::LaunchCard};
@@ -50,9 +50,9 @@ fn Glance(summary: SupplierSummary) -> Element {
             },
         }
         div { class: "tiles",
-            Tile { label: "Launches on sale", value: format::count(summary.open_launches), note: "scheduled, confirmed or delayed" }
-            Tile { label: "Seats sold", value: format::count(summary.sold), note: "{percent} % of {format::count(summary.capacity)} on sale" }
-            Tile { label: "Net revenue", value: short_money(summary.net_revenue), note: "captured minus refunded, all launches" }
+            Tile { label: "Launches on sale", value: format::count(summary.open_launches), note: "{format::count(summary.capacity)} seats in all" }
+            Tile { label: "Seats sold", value: format::count(summary.sold), note: "{percent} % of those on sale" }
+            Tile { label: "Net revenue", value: short_money(summary.net_revenue), note: "captured minus refunded" }
             Tile { label: "Next departure", value: next, note: when }
         }
     }
@@ -69,14 +69,13 @@ fn Departures(page: Page<LaunchCard>) -> Element {
     }
     let now = browser::now();
     let at_risk: Vec<LaunchCard> = page.items.iter().filter(|card| at_risk(card, now)).cloned().collect();
-    let columns =
-        vec![Column::text("Launch"), Column::text("Departs"), Column::text("State").lead(), Column::text("Occupancy"), Column::number("Seat, USD")];
+    let columns = vec![Column::text("Launch"), Column::text("Departs"), Column::text("State").lead(), Column::text("Occupancy")];
     let rows = page.items.iter().map(|card| Row { key: card.slug.to_string(), cells: cells(card) }).collect::<Vec<_>>();
     rsx! {
         if page.stale {
             Stale {}
         }
-        div { class: "two",
+        div { class: "two", "data-top": "true",
             section { class: "stack",
                 div { class: "panel-head outside",
                     h2 { "Next departures" }
@@ -134,6 +133,5 @@ fn cells(card: &LaunchCard) -> Vec<Element> {
         rsx! {
             Occupancy { sold: card.sold, held: card.held, capacity: card.capacity, minimum: card.minimum_seats }
         },
-        rsx! { {amount(card.price)} },
     ]
 }

@@ -42,7 +42,7 @@ pub fn Rockets() -> Element {
         if let Some((words, _)) = done() {
             Notice { kind: NoticeKind::Good, "{words}" }
         }
-        div { class: "two",
+        div { class: "two", "data-top": "true",
             {draw(rockets, "The rockets", |rockets| rsx! { Fleet { rockets: rockets.clone(), changed } })}
             AddForm { changed }
         }
