@@ -1,2 +1,265 @@
-//! placeholder
-fn main() {}
+//! The binary `astro`: every role of the platform as a subcommand. What a role does is left to the library.
+
+use anyhow::{Context, Result, bail};
+use api::{
+    app::Servers,
+    config::{Config, Listen},
+    core::token::Service,
+    demo, import,
+    keys::Keys,
+    logs::{self, Lines},
+    roles::{self, Roles},
+    services,
+    web::serve,
+};
+use clap::{Parser, Subcommand};
+use commands::{audit, clock::SystemClock};
+use projections::{Projection, ViewName, rebuild::Differing};
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+/// Astro Bookings: seats on launches. One binary, each role a subcommand
+#[derive(Debug, Parser)]
+#[command(name = "astro", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    role: Role,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Every role in one process: for a laptop and for tests
+    All {
+        #[command(flatten)]
+        listen: Listen,
+        /// Take mail in at this address, for everyone to read at /api/core/mailbox (development)
+        #[arg(long, value_name = "ADDRESS")]
+        mailbox: Option<SocketAddr>,
+    },
+    /// One service with its app
+    Serve {
+        /// Which
+        service: Service,
+        #[command(flatten)]
+        listen: Listen,
+    },
+    /// Give committed events their places in the log and relay them to NATS; further ones stand by
+    Sequence,
+    /// Keep the views of a projection up to date
+    Project {
+        /// customer, operations or finance
+        projection: Projection,
+    },
+    /// Act on time and on events: expiries, refunds, mail
+    Schedule,
+    /// Bring all databases up to date
+    Migrate,
+    /// Fold a view anew from the log beside the live one, compare, and switch
+    Rebuild {
+        /// Such as customer.launches
+        view: ViewName,
+        /// Switch even though the new one differs: the fold was changed on purpose
+        #[arg(long)]
+        changed: bool,
+        /// Go back to the version before instead
+        #[arg(long, conflicts_with = "changed")]
+        roll_back: bool,
+    },
+    /// Read a catalogue of agencies and launches
+    Import {
+        /// The agencies, as CSV
+        #[arg(long, value_name = "FILE")]
+        agencies: PathBuf,
+        /// The launches, as CSV
+        #[arg(long, value_name = "FILE")]
+        launches: PathBuf,
+        /// Where to write what was refused, as CSV
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+    /// Check the log, or show a stream as it was
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Make the demo accounts and some demo sales; prints the accounts as JSON, one a line
+    Demo {
+        /// How many bookings are made over the catalogue
+        #[arg(long, default_value_t = 120, value_name = "N")]
+        bookings: u32,
+    },
+    /// Print the OpenAPI document of a service
+    Openapi {
+        /// Which
+        service: Service,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check every event: places, hashes, chain, order within streams. Exits 1 at the first bad position
+    Verify {
+        /// From this position on
+        #[arg(long, default_value_t = 1, value_name = "POSITION")]
+        from: u64,
+    },
+    /// Print the state of a stream as it was, as JSON
+    Replay {
+        /// Such as launch/<id>
+        #[arg(long, value_name = "TYPE/ID")]
+        stream: String,
+        /// A position or a time such as 2028-01-02T14:20:00Z; now when left out
+        #[arg(long, value_name = "POSITION|TIME")]
+        at: Option<audit::At>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("astro: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// For roles that run on: their log lines go to stdout and are kept.
+async fn start(config: &Config) -> Result<(Servers, Option<Lines>)> {
+    let lines = logs::start(&config.log)?;
+    let servers = Servers::connect(config).await?;
+    Ok((servers, Some(lines)))
+}
+
+async fn role(config: &Config, start_role: impl FnOnce(&mut Roles, &Servers) -> Result<()>) -> Result<ExitCode> {
+    let (servers, lines) = start(config).await?;
+    roles::check_schema(&servers).await?;
+    let mut roles = Roles::new(&servers, lines);
+    start_role(&mut roles, &servers)?;
+    roles.run_until_signal().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
+    match what {
+        Role::All { listen, mailbox } => {
+            let (servers, lines) = start(&config).await?;
+            let listener = serve::listen(listen.listen).await?;
+            let (roles, _) = roles::all(&config, &servers, listener, mailbox, lines).await?;
+            roles.run_until_signal().await?;
+        }
+        Role::Serve { service, listen } => {
+            let (servers, lines) = start(&config).await?;
+            roles::check_schema(&servers).await?;
+            roles::one(&config, &servers, service, listen.listen, lines).await?.run_until_signal().await?;
+        }
+        Role::Sequence => {
+            return role(&config, |roles, servers| {
+                roles.sequence(servers);
+                Ok(())
+            })
+            .await;
+        }
+        Role::Project { projection } => {
+            return role(&config, |roles, servers| {
+                roles.project(servers, projection);
+                Ok(())
+            })
+            .await;
+        }
+        Role::Schedule => {
+            let smtp_url = config.smtp_url()?.to_owned();
+            let site = config.public_url.clone().context("ASTRO_PUBLIC_URL is not set: say where links in mail lead")?;
+            return role(&config, |roles, servers| roles.schedule(servers, &config, servers.executor(), &smtp_url, &site)).await;
+        }
+        Role::Migrate => {
+            roles::migrate(&Servers::connect(&config).await?).await?;
+            println!("All databases are up to date.");
+        }
+        Role::Rebuild { view, changed, roll_back } => return rebuild(&config, view, changed, roll_back).await,
+        Role::Import { agencies, launches, report } => {
+            let servers = Servers::connect(&config).await?;
+            roles::check_schema(&servers).await?;
+            match import::run(&import::Options { agencies, launches, report }, &servers.executor(), &SystemClock).await {
+                Ok(report) => println!("{report}"),
+                Err(error) => {
+                    eprintln!("astro import: {error}");
+                    return Ok(ExitCode::from(error.exit_code()));
+                }
+            }
+        }
+        Role::Audit(Audit::Verify { from }) => return verify(&config, from).await,
+        Role::Audit(Audit::Replay { stream, at }) => {
+            let (stream_type, id) = stream.split_once('/').context("--stream must be such as launch/<id>")?;
+            let servers = Servers::connect(&config).await?;
+            let replayed = audit::replay(&servers.pool, stream_type, id, at.unwrap_or(audit::At::Now)).await?;
+            if replayed.version == 0 {
+                bail!("{stream} had no events then");
+            }
+            println!("{}", serde_json::to_string_pretty(&replayed)?);
+        }
+        Role::Demo { bookings } => {
+            let servers = Servers::connect(&config).await?;
+            roles::check_schema(&servers).await?;
+            let executor = servers.executor();
+            let accounts = demo::accounts(&servers, &executor, Keys::load(config.keys()?)?, config.demo_password()?).await?;
+            let sold = demo::sell(&servers, &executor, bookings).await?;
+            for account in accounts {
+                println!("{}", serde_json::to_string(&account)?);
+            }
+            eprintln!("{} bookings confirmed, {} of them cancelled, {} left unpaid", sold.confirmed, sold.cancelled, sold.held);
+        }
+        Role::Openapi { service } => println!("{}", services::openapi(service).to_pretty_json()?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(config: &Config, from: u64) -> Result<ExitCode> {
+    let servers = Servers::connect(config).await?;
+    let report = audit::verify(&servers.pool, from).await?;
+    match report.first_bad {
+        None => {
+            println!("{} events checked up to position {}: nothing was changed, nothing is missing.", report.checked, report.head);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(bad) => {
+            println!("Position {} is bad: {}. {} events before it are good.", bad.position, bad.why, report.checked);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn rebuild(config: &Config, view: ViewName, changed: bool, roll_back: bool) -> Result<ExitCode> {
+    let servers = Servers::connect(config).await?;
+    if roll_back {
+        let version = projections::roll_back(&servers.databases, view).await?;
+        println!("{view} is back at version {version}.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let differing = if changed { Differing::Accept } else { Differing::Refuse };
+    let rebuilt = projections::rebuild(&servers.databases, view, differing, |progress| {
+        let left = progress.seconds_left.map_or(String::new(), |seconds| format!(", about {seconds:.0} s left"));
+        let _ = writeln!(std::io::stderr(), "{view}: {} of {} events{left}", progress.done, progress.total);
+    })
+    .await?;
+    println!(
+        "{view}: version {} from {} events in {:.1} s; {} documents compared, {} differ, {} still moving.",
+        rebuilt.version,
+        rebuilt.events,
+        rebuilt.took.as_secs_f64(),
+        rebuilt.compared,
+        rebuilt.differing,
+        rebuilt.moving
+    );
+    for id in &rebuilt.some_differing {
+        println!("differs: {id}");
+    }
+    if rebuilt.switched {
+        println!("The new version is in use; `astro rebuild {view} --roll-back` goes back.");
+        Ok(ExitCode::SUCCESS)
+    } else {
+        println!("The live version stays in use. If the fold was changed on purpose, add --changed.");
+        Ok(ExitCode::FAILURE)
+    }
+}

@@ -1,0 +1,27 @@
+//! How answers say where they stand in the log: the position of a command, and whether a read is older than asked for.
+
+use axum::{Json, response::AppendHeaders};
+use commands::StreamVersion;
+use http::HeaderName;
+
+/// The header `Astro-Position`, as names of headers are sent.
+const POSITION: HeaderName = HeaderName::from_static("astro-position");
+/// The header `Astro-Stale`.
+const STALE: HeaderName = HeaderName::from_static("astro-stale");
+
+/// The header of a command's answer.
+pub type Position = AppendHeaders<[(HeaderName, String); 1]>;
+/// A read's answer.
+pub type Read<T> = (AppendHeaders<Option<(HeaderName, &'static str)>>, Json<T>);
+
+/// Where the command stands.
+#[must_use]
+pub fn position(at: &StreamVersion) -> Position {
+    AppendHeaders([(POSITION, at.to_string())])
+}
+
+/// A read, with word of it when it is older than asked for.
+#[must_use]
+pub fn read<T>(stale: bool, body: T) -> Read<T> {
+    (AppendHeaders(stale.then_some((STALE, "true"))), Json(body))
+}

@@ -1,0 +1,235 @@
+//! Everything the handlers of a process share. Cheap to clone.
+
+use crate::{
+    config::Config,
+    core::{
+        account::{Accounts, Addresses},
+        password::Passwords,
+        session::Sessions,
+        throttle::Throttle,
+        token::Tokens,
+    },
+    customer::live::{Live, ReadPage},
+    keys::Keys,
+    mongo,
+    policies::InForce,
+    problem::{Answer, ApiError},
+};
+use anyhow::{Context, Result};
+use commands::{
+    Executor, Limits, StreamVersion, Wake,
+    clock::{Clock, SystemClock},
+};
+use contract::{LaunchId, Slug, launch::LaunchPage};
+use domain::slug::SlugClaim;
+use futures::FutureExt;
+use nats::{Bus, Feed};
+use projections::{CustomerViews, Databases, FinanceViews, Freshness, OperationsViews};
+use scheduler::{
+    Mailbox, Notifications,
+    payment::{Gateway, TestGateway},
+};
+use sqlx::PgPool;
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    sync::{Arc, PoisonError, RwLock},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Slugs whose launch is remembered; a claim is for ever, so this is never wrong.
+const SLUGS_MAX: usize = 50_000;
+/// How far behind the log views may be and still count as caught up, in events.
+const CAUGHT_UP_WITHIN: u64 = 1_000;
+
+/// Connections to the servers, for any role.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// The event store and the Postgres views.
+    pub pool: PgPool,
+    /// The bus.
+    pub bus: Bus,
+    /// The log.
+    pub feed: Feed,
+    /// MongoDB.
+    pub mongo: mongo::Mongo,
+    /// Where views are kept.
+    pub databases: Databases,
+    /// Rings the sequencer.
+    pub wake: Wake,
+}
+
+impl Servers {
+    /// Connects to all of them.
+    pub async fn connect(config: &Config) -> Result<Self> {
+        let url = config.postgres_url()?;
+        let (nats, mongo) = (config.nats_url()?, config.mongo_url()?);
+        let pool = commands::connect(url, config.postgres_connections).await.context("ASTRO_POSTGRES_URL: Postgres cannot be reached")?;
+        let bus = Bus::connect(nats, &config.prefix).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
+        let mongo = mongo::connect(mongo, &config.prefix).await?;
+        let feed = Feed::new(pool.clone(), Some(bus.clone()));
+        let databases = Databases::new(pool.clone(), &mongo.client, &config.prefix, feed.clone());
+        Ok(Self { pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases })
+    }
+
+    /// Starts an executor of this process.
+    #[must_use]
+    pub fn executor(&self) -> Executor {
+        Executor::start(self.pool.clone(), self.wake.clone(), Limits::default())
+    }
+}
+
+/// What pages read.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// Of customers and visitors.
+    pub customer: CustomerViews,
+    /// Of the desks.
+    pub operations: OperationsViews,
+    /// Of money.
+    pub finance: FinanceViews,
+}
+
+/// The shared parts.
+#[derive(Debug)]
+pub struct Shared {
+    /// The event store.
+    pub pool: PgPool,
+    /// The log.
+    pub feed: Feed,
+    /// Puts commands.
+    pub executor: Executor,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The policies in force.
+    pub policies: InForce,
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// Passwords.
+    pub passwords: Passwords,
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Slows guessing down.
+    pub throttle: Throttle,
+    /// What pages read.
+    pub views: Views,
+    /// Where views are kept.
+    pub databases: Databases,
+    /// The payment provider.
+    pub gateway: Arc<dyn Gateway>,
+    /// Mails to be sent and sent.
+    pub notifications: Notifications,
+    /// The development mailbox, where it is on.
+    pub mailbox: Option<Mailbox>,
+    /// The system data.
+    pub system: mongodb::Database,
+    /// Who looks at which launch.
+    pub live: Live,
+    /// Ends streams when the process stops.
+    pub stop: CancellationToken,
+    slugs: RwLock<HashMap<Slug, LaunchId>>,
+}
+
+/// See [`Shared`].
+#[derive(Debug, Clone)]
+pub struct App(Arc<Shared>);
+
+impl Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// For the services of this process; `stop` ends open streams. `mailbox` says whether the development mailbox is on.
+    pub fn new(servers: &Servers, keys: Keys, executor: Executor, mailbox: bool, stop: CancellationToken) -> Result<Self> {
+        let keys = Arc::new(keys);
+        let system = servers.mongo.system.clone();
+        let views = Views {
+            customer: CustomerViews::new(&servers.databases),
+            operations: OperationsViews::new(&servers.databases),
+            finance: FinanceViews::new(&servers.databases),
+        };
+        let reader = views.customer.clone();
+        let read: ReadPage = Arc::new(move |launch: LaunchId| {
+            let reader = reader.clone();
+            async move { reader.launch(&launch.to_string()).await.ok().flatten() }.boxed()
+        });
+        Ok(Self(Arc::new(Shared {
+            pool: servers.pool.clone(),
+            feed: servers.feed.clone(),
+            clock: Arc::new(SystemClock),
+            policies: InForce::new(executor.clone()),
+            tokens: Tokens::new(&keys),
+            passwords: Passwords::new(keys)?,
+            accounts: Accounts::new(&system),
+            sessions: Sessions::new(&system),
+            throttle: Throttle::default(),
+            views,
+            databases: servers.databases.clone(),
+            gateway: Arc::new(TestGateway::new(&system)),
+            notifications: Notifications::new(&system),
+            mailbox: mailbox.then(|| Mailbox::new(&system)),
+            live: Live::new(read),
+            executor,
+            system,
+            stop,
+            slugs: RwLock::default(),
+        })))
+    }
+
+    /// Names and addresses for mail.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        Addresses::new(self.accounts.clone(), self.executor.clone())
+    }
+
+    /// The launch with this slug or id. An id is not looked up: the launch itself says when there is none.
+    pub async fn launch_id(&self, text: &str) -> Answer<LaunchId> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        let slug: Slug = text.parse().map_err(|_| ApiError::not_found())?;
+        if let Some(known) = self.slugs.read().unwrap_or_else(PoisonError::into_inner).get(&slug) {
+            return Ok(*known);
+        }
+        let SlugClaim::Claimed { launch } = self.executor.load::<SlugClaim>(&slug).await?.state else { return Err(ApiError::not_found()) };
+        let mut slugs = self.slugs.write().unwrap_or_else(PoisonError::into_inner);
+        if slugs.len() >= SLUGS_MAX {
+            slugs.clear();
+        }
+        slugs.insert(slug, launch);
+        Ok(launch)
+    }
+
+    /// The page of a launch by slug or id, from the customers' view.
+    pub async fn page_of(&self, launch: &str) -> Answer<LaunchPage> {
+        self.views.customer.launch(launch).await?.ok_or_else(ApiError::not_found)
+    }
+
+    /// Whether the customers' views are older than asked for, after waiting for them a little. While the log cannot be asked they count as
+    /// older: they are still shown.
+    pub async fn customer_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
+        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
+        self.views.customer.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    }
+
+    /// The same of the desks' views.
+    pub async fn operations_are_stale(&self, at_least: Option<&StreamVersion>) -> bool {
+        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
+        self.views.operations.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    }
+
+    /// Fails while a view is far behind the log.
+    pub async fn views_are_caught_up(&self) -> Result<()> {
+        let head = self.feed.head().await?;
+        let (customer, operations, finance) =
+            tokio::try_join!(self.views.customer.position(), self.views.operations.position(), self.views.finance.position())?;
+        let last = customer.min(operations).min(finance);
+        anyhow::ensure!(head.saturating_sub(last) <= CAUGHT_UP_WITHIN, "a view is {} events behind", head.saturating_sub(last));
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! Access tokens: short-lived JWTs signed with Ed25519. Long-lived sessions are left to `session`.
+
+use crate::keys::Keys;
+use contract::{SupplierId, account::Role};
+use domain::id::AccountId;
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
+use uuid::Uuid;
+
+/// How long an access token lasts.
+pub const ACCESS_FOR: Duration = Duration::from_secs(10 * 60);
+/// The longest token read, in bytes.
+const TOKEN_BYTES_MAX: usize = 2048;
+const ISSUER: &str = "astro-bookings";
+
+/// One of the four services; also who a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// Launches and bookings, for everyone and for customers.
+    Customer,
+    /// Rockets and launches, for suppliers.
+    Supplier,
+    /// Bookings and money, for employees.
+    Employee,
+    /// Accounts, operations and audit.
+    Core,
+}
+
+impl Service {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Customer, Self::Supplier, Self::Employee, Self::Core];
+
+    /// Its name in paths and tokens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Supplier => "supplier",
+            Self::Employee => "employee",
+            Self::Core => "core",
+        }
+    }
+}
+
+/// What a token says. No personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    iss: String,
+    aud: Vec<Service>,
+    /// The account.
+    pub sub: AccountId,
+    exp: i64,
+    nbf: i64,
+    iat: i64,
+    jti: Uuid,
+    /// The session it belongs to.
+    pub sid: Uuid,
+    /// What the account may do.
+    pub role: Role,
+    /// Of a supplier's member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplier: Option<SupplierId>,
+}
+
+fn audience(role: Role) -> Vec<Service> {
+    match role {
+        Role::Customer => vec![Service::Customer, Service::Core],
+        Role::Supplier => vec![Service::Supplier, Service::Core],
+        Role::Employee => vec![Service::Employee, Service::Core],
+        Role::Operator | Role::Auditor => vec![Service::Core],
+    }
+}
+
+/// Signs and checks access tokens.
+pub struct Tokens {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    key_id: String,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+/// Whom a token is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Bearer {
+    /// The account.
+    pub account: AccountId,
+    /// What it may do.
+    pub role: Role,
+    /// Of a supplier's member.
+    pub supplier: Option<SupplierId>,
+    /// The session.
+    pub session: Uuid,
+}
+
+impl Tokens {
+    /// With the key of this installation.
+    #[must_use]
+    pub fn new(keys: &Keys) -> Self {
+        Self {
+            signing: EncodingKey::from_ed_der(&keys.signing),
+            verifying: DecodingKey::from_ed_der(&keys.verifying),
+            key_id: keys.key_id.clone(),
+        }
+    }
+
+    /// A token that starts at `now`.
+    pub fn sign(&self, bearer: Bearer, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
+        let now = now.as_second();
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: audience(bearer.role),
+            sub: bearer.account,
+            exp: now + ACCESS_FOR.as_secs().cast_signed(),
+            nbf: now,
+            iat: now,
+            jti: Uuid::new_v4(),
+            sid: bearer.session,
+            role: bearer.role,
+            supplier: bearer.supplier,
+        };
+        let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, &self.signing)
+    }
+
+    /// What a token says, if it is one of ours, for this service, and still lasts at `now`.
+    #[must_use]
+    pub fn verify(&self, token: &str, service: Service, now: Timestamp) -> Option<Claims> {
+        if token.len() > TOKEN_BYTES_MAX || jsonwebtoken::decode_header(token).ok()?.kid.as_deref() != Some(&self.key_id) {
+            return None;
+        }
+        let mut rules = Validation::new(Algorithm::EdDSA);
+        rules.set_issuer(&[ISSUER]);
+        rules.set_audience(&[service.as_str()]);
+        rules.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+        // Times are checked against our clock below, which tests can move.
+        rules.validate_exp = false;
+        rules.validate_nbf = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &rules).ok()?.claims;
+        (claims.nbf <= now.as_second() && now.as_second() < claims.exp).then_some(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn tokens() -> (Tokens, std::sync::Arc<Keys>) {
+        let folder = std::env::temp_dir().join(format!("astro-keys-{}", Uuid::new_v4()));
+        let keys = std::sync::Arc::new(Keys::load(&folder).unwrap());
+        std::fs::remove_dir_all(&folder).unwrap();
+        (Tokens::new(&keys), keys)
+    }
+    fn bearer(role: Role) -> Bearer {
+        Bearer { account: AccountId(Uuid::from_u128(1)), role, supplier: None, session: Uuid::from_u128(2) }
+    }
+
+    #[test]
+    fn a_token_is_for_its_services_and_its_time() {
+        let (tokens, _) = tokens();
+        let now = Timestamp::UNIX_EPOCH;
+        let token = tokens.sign(bearer(Role::Customer), now).unwrap();
+        assert_eq!(tokens.verify(&token, Service::Customer, now).unwrap().sid, Uuid::from_u128(2));
+        assert!(tokens.verify(&token, Service::Core, now).is_some());
+        assert!(tokens.verify(&token, Service::Employee, now).is_none());
+        assert!(tokens.verify(&token, Service::Customer, now - SignedDuration::from_secs(1)).is_none());
+        assert!(tokens.verify(&token, Service::Customer, now + SignedDuration::from_mins(10)).is_none());
+    }
+
+    #[test]
+    fn other_keys_algorithms_and_edited_tokens_are_refused() {
+        let (ours, keys) = tokens();
+        let (theirs, _) = tokens();
+        let now = Timestamp::UNIX_EPOCH;
+        let good = ours.sign(bearer(Role::Customer), now).unwrap();
+        let refused = |token: &str| assert!(ours.verify(token, Service::Customer, now).is_none(), "{token}");
+        refused(&theirs.sign(bearer(Role::Customer), now).unwrap());
+        refused(&good[..good.len() - 2]);
+        refused("");
+        refused("a.b.c");
+        let claims = ours.verify(&good, Service::Customer, now).unwrap();
+        // The public key used as a shared secret.
+        let header = Header { kid: Some(keys.key_id.clone()), ..Header::new(Algorithm::HS256) };
+        refused(&jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&keys.verifying)).unwrap());
+        // No signature at all: {"alg":"none","typ":"JWT"}.
+        let payload = good.split('.').nth(1).unwrap();
+        refused(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."));
+        // The payload of one with the signature of another.
+        let other = ours.sign(bearer(Role::Employee), now).unwrap();
+        let (mine, foreign): (Vec<&str>, Vec<&str>) = (good.split('.').collect(), other.split('.').collect());
+        refused(&[mine[0], foreign[1], mine[2]].join("."));
+    }
+}

@@ -1,0 +1,104 @@
+//! `/api/employee`: all bookings and launches, and the money. Reads only.
+
+use crate::{
+    answer::{Read, read},
+    app::App,
+    authority::Employee,
+    extract::{AtLeast, Path, Query, page},
+    listing::{self, listing},
+    problem::{Answer, ApiError},
+};
+use axum::{Json, extract::State};
+use contract::{
+    BookingId, Listing, Page,
+    booking::Trip,
+    finance::{BookingRow, Journal, LaunchRevenue, SupplierRevenue, Today},
+    launch::LaunchCard,
+};
+use projections::{BookingQuery, JournalQuery, LaunchQuery};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The routes.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(today))
+        .routes(routes!(bookings))
+        .routes(routes!(booking))
+        .routes(routes!(launches))
+        .routes(routes!(launch_revenue))
+        .routes(routes!(supplier_revenue))
+        .routes(routes!(journal))
+}
+
+/// Sales at a glance.
+#[utoipa::path(get, path = "/today", tag = "desk", security(("session" = ["employee"])), responses((status = 200, body = Today)))]
+async fn today(State(app): State<App>, _: Employee) -> Answer<Json<Today>> {
+    Ok(Json(app.views.operations.today(&app.views.finance, app.clock.now()).await?))
+}
+
+/// All bookings, newest first.
+#[utoipa::path(get, path = "/bookings", tag = "bookings", params(listing::Bookings), security(("session" = ["employee"])),
+    responses((status = 200, body = Page<BookingRow>)))]
+async fn bookings(
+    State(app): State<App>,
+    _: Employee,
+    AtLeast(at_least): AtLeast,
+    Query(query): Query<listing::Bookings>,
+) -> Answer<Read<Page<BookingRow>>> {
+    let listing = listing(query.page, query.per_page, query.search)?;
+    let wanted = BookingQuery { status: query.status, listing, ..BookingQuery::default() };
+    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let mut page = app.views.operations.bookings(&wanted).await?;
+    page.stale = stale;
+    Ok(read(stale, page))
+}
+
+/// One booking.
+#[utoipa::path(get, path = "/bookings/{booking}", tag = "bookings", params(("booking" = BookingId, Path)), security(("session" = ["employee"])),
+    responses((status = 200, body = Trip)))]
+async fn booking(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast, Path(booking): Path<BookingId>) -> Answer<Read<Trip>> {
+    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let mut trip = app.views.operations.trip(booking).await?.ok_or_else(ApiError::not_found)?;
+    trip.stale = stale;
+    Ok(read(stale, trip))
+}
+
+/// All launches, soonest first.
+#[utoipa::path(get, path = "/launches", tag = "launches", params(listing::Launches), security(("session" = ["employee"])),
+    responses((status = 200, body = Page<LaunchCard>)))]
+async fn launches(
+    State(app): State<App>,
+    _: Employee,
+    AtLeast(at_least): AtLeast,
+    Query(query): Query<listing::Launches>,
+) -> Answer<Read<Page<LaunchCard>>> {
+    let listing = listing(query.page, query.per_page, query.search)?;
+    let wanted = LaunchQuery { supplier: None, status: query.status, listing };
+    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let mut page = app.views.operations.launches(&wanted, app.clock.now()).await?;
+    page.stale = stale;
+    Ok(read(stale, page))
+}
+
+/// Revenue by launch, most net first.
+#[utoipa::path(get, path = "/revenue/launches", tag = "money", params(Listing), security(("session" = ["employee"])),
+    responses((status = 200, body = Page<LaunchRevenue>)))]
+async fn launch_revenue(State(app): State<App>, _: Employee, Query(query): Query<Listing>) -> Answer<Json<Page<LaunchRevenue>>> {
+    let wanted = listing(query.page, query.per_page, query.search)?;
+    Ok(Json(app.views.finance.revenue_by_launch(&wanted).await?))
+}
+
+/// Revenue by supplier, most net first.
+#[utoipa::path(get, path = "/revenue/suppliers", tag = "money", security(("session" = ["employee"])),
+    responses((status = 200, body = Vec<SupplierRevenue>)))]
+async fn supplier_revenue(State(app): State<App>, _: Employee) -> Answer<Json<Vec<SupplierRevenue>>> {
+    Ok(Json(app.views.finance.revenue_by_supplier().await?))
+}
+
+/// The double-entry journal, newest first, with its balances.
+#[utoipa::path(get, path = "/journal", tag = "money", params(listing::Journal), security(("session" = ["employee"])),
+    responses((status = 200, body = Journal)))]
+async fn journal(State(app): State<App>, _: Employee, Query(query): Query<listing::Journal>) -> Answer<Json<Journal>> {
+    let (page, per_page) = page(query.page, query.per_page)?;
+    Ok(Json(app.views.finance.journal(&JournalQuery { launch: query.launch, booking: query.booking, page, per_page }).await?))
+}

@@ -1,0 +1,253 @@
+//! What one process runs, in stages that stop one after the other: first what takes requests in, last what everything else needs.
+
+use crate::{
+    app::{App, Servers},
+    config::Config,
+    core::{account::Accounts, session::Sessions, token::Service},
+    keys::Keys,
+    logs::{self, Lines},
+    services,
+    web::{
+        health, pages,
+        serve::{self, dressed},
+    },
+};
+use anyhow::{Context, Result, bail};
+use commands::{Executor, clock::SystemClock, sequence};
+use projections::Projection;
+use scheduler::{Mailbox, Mailer, Scheduler, payment::TestGateway};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a process may take to stop, all stages together.
+const STOP_FOR: Duration = Duration::from_secs(9);
+
+/// Tasks that stop together.
+#[derive(Debug, Default)]
+struct Stage {
+    stop: CancellationToken,
+    tasks: JoinSet<(&'static str, Result<()>)>,
+}
+
+impl Stage {
+    fn run(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, task.await) });
+    }
+}
+
+/// The stages of a process.
+#[derive(Debug, Default)]
+pub struct Roles {
+    web: Stage,
+    work: Stage,
+    views: Stage,
+    log: Stage,
+    lines: Stage,
+}
+
+impl Roles {
+    /// A process that keeps its log lines, where there are some to keep.
+    #[must_use]
+    pub fn new(servers: &Servers, lines: Option<Lines>) -> Self {
+        let mut roles = Self::default();
+        if let Some(lines) = lines {
+            let (system, stop) = (servers.mongo.system.clone(), roles.lines.stop.clone());
+            roles.lines.run("logs", async move {
+                logs::keep(lines, system, stop).await;
+                Ok(())
+            });
+        }
+        roles
+    }
+
+    /// Ends open streams when the process stops.
+    #[must_use]
+    pub fn web_stop(&self) -> CancellationToken {
+        self.web.stop.clone()
+    }
+
+    /// Serves these services with their pages, and the health of the process.
+    pub fn serve(&mut self, app: &App, config: &Config, services: &[Service], listener: TcpListener) -> Result<()> {
+        let mut router = services::router(app, services);
+        if let Some(folder) = &config.ui {
+            let apps: Vec<_> = services.iter().map(|service| pages::app_of(*service)).collect();
+            router = pages::around(router, &apps, folder)?;
+        } else {
+            tracing::info!("ASTRO_UI is not set: serving without pages");
+        }
+        let router = dressed(router.merge(health::router(app.clone())));
+        let address = listener.local_addr()?;
+        let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
+        tracing::info!("Serving {} on http://{address}", names.join(", "));
+        self.web.run("serve", serve::serve(listener, router, self.web.stop.clone()));
+        let (live, feed, stop) = (app.live.clone(), app.feed.clone(), self.web.stop.clone());
+        self.web.run("live", async move {
+            live.run(feed, stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Gives events their places, and relays them.
+    pub fn sequence(&mut self, servers: &Servers) {
+        let Servers { pool, bus, wake, .. } = servers.clone();
+        let stop = self.log.stop.clone();
+        tracing::info!("Sequencing the log");
+        self.log.run("sequence", async move { sequence::run(pool, Some(bus), wake, stop).await.context("the log is broken") });
+    }
+
+    /// Keeps the views of a projection up to date.
+    pub fn project(&mut self, servers: &Servers, projection: Projection) {
+        let (databases, stop) = (servers.databases.clone(), self.views.stop.clone());
+        let (position, _) = watch::channel(0);
+        tracing::info!("Keeping the {projection} views up to date");
+        self.views.run("project", async move {
+            projections::run(projection, databases, position, stop).await;
+            Ok(())
+        });
+    }
+
+    /// Acts on time and on events, and sends mail.
+    pub fn schedule(&mut self, servers: &Servers, config: &Config, executor: Executor, smtp_url: &str, site: &str) -> Result<()> {
+        let mailer = Mailer::new(smtp_url, &config.mail_from, site).context("ASTRO_SMTP_URL or ASTRO_MAIL_FROM cannot be used")?;
+        let system = servers.mongo.system.clone();
+        let addresses = crate::core::account::Addresses::new(Accounts::new(&system), executor.clone());
+        let scheduler = Scheduler {
+            executor,
+            pool: servers.pool.clone(),
+            feed: servers.feed.clone(),
+            gateway: Arc::new(TestGateway::new(&system)),
+            mongo: system,
+            mailer,
+            addresses: Arc::new(addresses),
+            clock: Arc::new(SystemClock),
+        };
+        let stop = self.work.stop.clone();
+        tracing::info!("Scheduling: timers, reactions and mail");
+        self.work.run("schedule", async move {
+            scheduler::run(scheduler, stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Takes mail in for people to read, in development.
+    pub fn mailbox(&mut self, servers: &Servers, listener: TcpListener) {
+        let (mailbox, stop) = (Mailbox::new(&servers.mongo.system), self.views.stop.clone());
+        self.views.run("mailbox", async move {
+            mailbox.serve(listener, stop).await;
+            Ok(())
+        });
+    }
+
+    /// Runs until a signal, or until one of the tasks ends by itself, then stops stage by stage.
+    pub async fn run_until_signal(self) -> Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
+        self.run_until(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await
+    }
+
+    /// The same until `asked`.
+    pub async fn run_until(mut self, asked: impl Future<Output = ()>) -> Result<()> {
+        let ended = {
+            let Self { web, work, views, log, .. } = &mut self;
+            tokio::select! {
+                () = asked => None,
+                Some(ended) = web.tasks.join_next() => Some(ended),
+                Some(ended) = work.tasks.join_next() => Some(ended),
+                Some(ended) = views.tasks.join_next() => Some(ended),
+                Some(ended) = log.tasks.join_next() => Some(ended),
+            }
+        };
+        let outcome = match ended {
+            None => Ok(()),
+            Some(Ok((name, Ok(())))) => Err(anyhow::anyhow!("{name} ended by itself")),
+            Some(Ok((name, Err(error)))) => Err(error.context(format!("{name} failed"))),
+            Some(Err(panic)) => Err(anyhow::Error::new(panic).context("a role panicked")),
+        };
+        match &outcome {
+            Ok(()) => tracing::info!("Stopping"),
+            Err(error) => tracing::error!("Stopping: {error:#}"),
+        }
+        let deadline = Instant::now() + STOP_FOR;
+        for (name, stage) in
+            [("requests", self.web), ("work", self.work), ("views", self.views), ("log", self.log), ("log lines", self.lines)]
+        {
+            let Stage { stop, mut tasks } = stage;
+            stop.cancel();
+            if timeout_at(deadline, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
+                tracing::warn!("The stage {name} did not stop in time and is cut off");
+            }
+        }
+        outcome
+    }
+}
+
+/// Brings every database up to date. Runs as often as one likes.
+pub async fn migrate(servers: &Servers) -> Result<()> {
+    commands::migrate(&servers.pool).await.context("migrate the event store")?;
+    scheduler::migrate(&servers.pool).await.context("migrate the scheduler's tables")?;
+    projections::prepare(&servers.databases).await.context("set the views up")?;
+    let system = &servers.mongo.system;
+    Accounts::new(system).prepare().await.context("set the accounts up")?;
+    Sessions::new(system).prepare().await.context("set the sessions up")?;
+    logs::prepare(system).await.context("set the logs up")?;
+    Ok(())
+}
+
+/// Every role in one process, listening on `listener`; ready to run.
+pub async fn all(
+    config: &Config,
+    servers: &Servers,
+    listener: TcpListener,
+    mailbox: Option<SocketAddr>,
+    lines: Option<Lines>,
+) -> Result<(Roles, App)> {
+    migrate(servers).await?;
+    let mut roles = Roles::new(servers, lines);
+    let mut smtp_url = config.smtp_url().map(str::to_owned);
+    if let Some(address) = mailbox {
+        let inbox = TcpListener::bind(address).await.with_context(|| format!("--mailbox: listen on {address}"))?;
+        tracing::info!("The development mailbox takes mail on {}", inbox.local_addr()?);
+        smtp_url = Ok(format!("smtp://{}", inbox.local_addr()?));
+        roles.mailbox(servers, inbox);
+    }
+    let executor = servers.executor();
+    let app = App::new(servers, Keys::load(config.keys()?)?, executor.clone(), mailbox.is_some(), roles.web_stop())?;
+    roles.sequence(servers);
+    for projection in Projection::ALL {
+        roles.project(servers, projection);
+    }
+    let site = config.public_url.clone().unwrap_or(format!("http://{}", listener.local_addr()?));
+    roles.schedule(servers, config, executor, &smtp_url?, &site)?;
+    roles.serve(&app, config, &Service::ALL, listener)?;
+    Ok((roles, app))
+}
+
+/// One service in a process of its own.
+pub async fn one(config: &Config, servers: &Servers, service: Service, address: SocketAddr, lines: Option<Lines>) -> Result<Roles> {
+    let mut roles = Roles::new(servers, lines);
+    let app = App::new(servers, Keys::load(config.keys()?)?, servers.executor(), false, roles.web_stop())?;
+    let listener = serve::listen(address).await?;
+    roles.serve(&app, config, &[service], listener)?;
+    Ok(roles)
+}
+
+/// Checks that the schema is there, for roles that do not make it.
+pub async fn check_schema(servers: &Servers) -> Result<()> {
+    let known: Option<bool> = sqlx::query_scalar("SELECT to_regclass('sequencer') IS NOT NULL").fetch_one(&servers.pool).await?;
+    if known == Some(true) { Ok(()) } else { bail!("the database has no schema yet: run `astro migrate`") }
+}

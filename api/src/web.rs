@@ -1,0 +1,8 @@
+//! What every request passes, whatever it asks for: limits, headers, static files and the shells of the pages.
+
+pub mod guard;
+pub mod headers;
+pub mod health;
+pub mod pages;
+pub mod serve;
+pub mod statics;

@@ -1,0 +1,76 @@
+//! Limits on every request, and the check that a command comes from our own pages. Sizes of bodies are `extract`'s.
+
+use crate::problem::ApiError;
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use contract::Code;
+use http::{HeaderMap, Method, header};
+use std::{any::Any, sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// How long a request may take.
+pub const REQUEST_FOR: Duration = Duration::from_secs(10);
+/// Requests served at once; more are told to come back.
+pub const REQUESTS_MAX: usize = 2_048;
+
+/// Turns away what is too much, and ends what takes too long.
+pub async fn limit(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = room.try_acquire() else {
+        return ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment.").into_response();
+    };
+    match timeout(REQUEST_FOR, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let message = "This took too long. Whether it was done is not known: ask again with the same key, or look first.";
+            ApiError::new(Code::Unavailable, message).because(anyhow::anyhow!("a request took longer than {REQUEST_FOR:?}")).into_response()
+        }
+    }
+}
+
+/// Refuses requests that change something and come from another site's page.
+pub async fn same_origin(request: Request, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || is_own(request.headers()) {
+        return next.run(request).await;
+    }
+    ApiError::new(Code::ForeignOrigin, "This request comes from another site's page. Open our own page and try again.").into_response()
+}
+
+fn is_own(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if let Some(origin) = text("origin") {
+        let host = text(header::HOST.as_str()).unwrap_or_default();
+        return origin.split_once("://").is_some_and(|(_, origin)| !host.is_empty() && origin.eq_ignore_ascii_case(host));
+    }
+    text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"))
+}
+
+/// Answers where a handler panicked. What it said is in the log only.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("nothing");
+    ApiError::internal(anyhow::anyhow!("a handler panicked: {said}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn own(pairs: &[(&'static str, &str)]) -> bool {
+        is_own(&pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect())
+    }
+
+    #[test]
+    fn only_our_own_pages_may_change_something() {
+        assert!(own(&[("host", "astro.example"), ("origin", "https://astro.example")]));
+        assert!(!own(&[("host", "astro.example"), ("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")]));
+        assert!(!own(&[("host", "astro.example"), ("origin", "null")]));
+        assert!(!own(&[("host", "astro.example"), ("sec-fetch-site", "cross-site")]));
+        assert!(!own(&[("host", "astro.example"), ("sec-fetch-site", "same-site")]));
+        assert!(own(&[("host", "astro.example"), ("sec-fetch-site", "same-origin")]));
+        assert!(own(&[("host", "astro.example")]), "programs send neither");
+    }
+}

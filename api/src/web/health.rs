@@ -1,0 +1,41 @@
+//! Whether this process lives, and whether it can serve.
+
+use crate::app::App;
+use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use http::StatusCode;
+use mongodb::bson::doc;
+use serde::Serialize;
+use std::{future::Future, time::Duration};
+use tokio::time::timeout;
+
+/// How long each server has to answer.
+const ANSWER_FOR: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Ready {
+    postgres: bool,
+    mongo: bool,
+    nats: bool,
+    views: bool,
+}
+
+/// `/health` and `/ready`.
+pub fn router(app: App) -> Router {
+    Router::new().route("/health", get(|| async { "alive\n" })).route("/ready", get(ready)).with_state(app)
+}
+
+async fn answers<T, E>(asked: impl Future<Output = Result<T, E>>) -> bool {
+    matches!(timeout(ANSWER_FOR, asked).await, Ok(Ok(_)))
+}
+
+async fn ready(State(app): State<App>) -> impl IntoResponse {
+    let (postgres, mongo, views) = tokio::join!(
+        answers(sqlx::query("SELECT 1").execute(&app.pool)),
+        answers(async { app.system.run_command(doc! { "ping": 1 }).await }),
+        answers(app.views_are_caught_up()),
+    );
+    let ready = Ready { postgres, mongo, nats: app.feed.bus().is_some_and(nats::Bus::connected), views };
+    // NATS is transport: without it everything goes on, a little slower.
+    let status = if ready.postgres && ready.mongo && ready.views { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ready))
+}
