@@ -24,6 +24,7 @@ pub(crate) struct Astro {
     database: String,
     database_url: String,
     address: String,
+    mailbox: String,
     child: Option<Child>,
 }
 
@@ -48,7 +49,6 @@ impl Astro {
             ("ASTRO_PREFIX", name.clone()),
             ("ASTRO_LISTEN", format!("127.0.0.1:{http}")),
             ("ASTRO_SMTP_URL", format!("smtp://127.0.0.1:{smtp}")),
-            ("ASTRO_MAILBOX", format!("127.0.0.1:{smtp}")),
             ("ASTRO_UI", options.ui.display().to_string()),
             ("ASTRO_KEYS", keys.display().to_string()),
             ("ASTRO_DEMO_PASSWORD", PASSWORD.to_owned()),
@@ -60,6 +60,7 @@ impl Astro {
             database: name,
             database_url,
             address: format!("http://127.0.0.1:{http}"),
+            mailbox: format!("127.0.0.1:{smtp}"),
             child: None,
         };
         astro.run(&["migrate"]).await?;
@@ -104,7 +105,8 @@ impl Astro {
 
     /// Starts every role in one process and waits until it serves.
     pub(crate) async fn start(&mut self) -> Result<()> {
-        let child = self.command(&["all"]).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+        let child =
+            self.command(&["all", "--mailbox", &self.mailbox]).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
         self.child = Some(child);
         let health = format!("{}/health", self.address);
         let deadline = Instant::now() + START;

@@ -17,6 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Gives a field a value and tells the app so.
+const SET_VALUE: &str = "const [field, value] = arguments; \
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, value); \
+    for (const event of ['input', 'change']) field.dispatchEvent(new Event(event, { bubbles: true }));";
+
 /// The driver of all browsers of a test.
 pub struct Driver {
     port: u16,
@@ -139,29 +144,29 @@ impl Browser {
 
     /// Types into the field labelled `label`.
     pub async fn fill(&self, label: &str, value: &str) -> Result<()> {
-        self.fill_within("//body", label, value).await
+        let text = quoted(label);
+        let named = format!("starts-with(normalize-space(.),{text})");
+        let field = "self::input or self::select or self::textarea";
+        let path = format!("//label[{named}]//*[{field}] | //*[{field}][@id=//label[{named}]/@for or starts-with(@aria-label,{text})]");
+        let field = self.find(label, Locator::XPath(&path)).await?;
+        self.set(&field, value).await
     }
 
-    /// Types into the field labelled `label` inside the first element that `scope` (XPath) finds.
-    pub async fn fill_within(&self, scope: &str, label: &str, value: &str) -> Result<()> {
-        let label_text = quoted(label);
-        let named = format!("starts-with(normalize-space(.),{label_text})");
-        let path = format!(
-            "({scope})[1]//label[{named}]//*[self::input or self::select or self::textarea] | ({scope})[1]//*[self::input or self::select or self::textarea][@id=//label[{named}]/@for or starts-with(@aria-label,{label_text})]"
-        );
-        let field = self.find(label, Locator::XPath(&path)).await?;
-        match field.tag_name().await?.as_str() {
-            "select" => field.select_by_label(value).await?,
-            // Typing a date depends on the browser's language; its value does not.
-            _ if matches!(field.attr("type").await?.as_deref(), Some("date" | "datetime-local")) => {
-                let script = "const e = arguments[0]; const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set; set.call(e, arguments[1]); e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true}));";
-                self.client.execute(script, vec![serde_json::to_value(&field)?, json!(value)]).await?;
-            }
-            _ => {
-                field.clear().await?;
-                field.send_keys(value).await?;
-            }
+    /// Types into the field with this id.
+    pub async fn fill_id(&self, id: &str, value: &str) -> Result<()> {
+        let field = self.find(id, Locator::Id(id)).await?;
+        self.set(&field, value).await
+    }
+
+    async fn set(&self, field: &Element, value: &str) -> Result<()> {
+        // Typing a date depends on the browser's language; its value does not.
+        if matches!(field.attr("type").await?.as_deref(), Some("date" | "datetime-local")) {
+            self.client.execute(SET_VALUE, vec![serde_json::to_value(field)?, json!(value)]).await?;
+            return Ok(());
         }
+        // Cleared as a person does it: the app sees each key.
+        self.client.execute("arguments[0].select()", vec![serde_json::to_value(field)?]).await?;
+        field.send_keys(value).await?;
         Ok(())
     }
 

@@ -46,7 +46,6 @@ impl Platform {
             ("ASTRO_PREFIX", name),
             ("ASTRO_LISTEN", format!("127.0.0.1:{http}")),
             ("ASTRO_SMTP_URL", format!("smtp://127.0.0.1:{smtp}")),
-            ("ASTRO_MAILBOX", format!("127.0.0.1:{smtp}")),
             ("ASTRO_UI", setting("ASTRO_TEST_UI")),
             ("ASTRO_KEYS", folder.join("keys").display().to_string()),
             ("ASTRO_DEMO_PASSWORD", PASSWORD.to_owned()),
@@ -64,7 +63,11 @@ impl Platform {
             demo.insert(text("role")?, text("email")?);
         }
         let log = std::fs::File::create(folder.join("astro.log"))?;
-        let child = command(&environment, &["all"]).stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?;
+        let child = command(&environment, &["all", "--mailbox", &format!("127.0.0.1:{smtp}")])
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()?;
         let address = format!("http://127.0.0.1:{http}");
         let deadline = Instant::now() + START;
         while tokio::net::TcpStream::connect(("127.0.0.1", http)).await.is_err() {
