@@ -187,11 +187,6 @@ impl Browser {
         }
     }
 
-    /// How many elements match now.
-    pub async fn count(&self, css: &str) -> Result<usize> {
-        Ok(self.client.find_all(Locator::Css(css)).await?.len())
-    }
-
     /// The attribute of each matching element.
     pub async fn attributes(&self, css: &str, attribute: &str) -> Result<Vec<String>> {
         let mut values = Vec::new();
