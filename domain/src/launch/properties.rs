@@ -234,6 +234,23 @@ impl Oracle {
             _ => None,
         })
     }
+    /// The share of the price a booking may have back: by hand, from what it was promised and what came after.
+    fn share(&self, id: BookingId, now: Timestamp) -> u8 {
+        let promised = self.events.iter().find_map(|event| match event {
+            Event::SeatsHeld { booking, cancellation, at, .. } if *booking == id => Some((*at, cancellation.numbers.tiers.clone())),
+            _ => None,
+        });
+        let (held_at, tiers) = promised.unwrap();
+        if self.events.iter().any(|event| matches!(event, Event::Aborted { .. })) {
+            return 100;
+        }
+        let freed = |event: &Event| matches!(event, Event::Delayed { at, free_cancellation_until, .. } if *at >= held_at && now <= *free_cancellation_until);
+        if self.events.iter().any(freed) {
+            return 100;
+        }
+        let left = self.departs_at().as_second() - now.as_second();
+        tiers.iter().filter(|tier| left >= i64::from(tier.days_before) * 86_400).map(|tier| tier.percent).max().unwrap_or_default()
+    }
     fn is_open(&self) -> bool {
         let over = |event: &Event| matches!(event, Event::Aborted { .. } | Event::Launched { .. } | Event::Failed { .. });
         !self.events.is_empty() && !self.events.iter().any(over)
@@ -365,6 +382,7 @@ impl World {
         let before = self.launch.status();
         for event in decided.iter().flatten() {
             self.takes_only_free_seats(event);
+            self.gives_back_the_right_share(event);
             self.launch = std::mem::take(&mut self.launch).evolve(event);
             self.oracle.events.push(event.clone());
         }
@@ -398,6 +416,28 @@ impl World {
             let owner = self.oracle.owner(*seat);
             assert!(owner.is_none() || (own && owner == Some((*booking, false))), "{seat} is {owner:?}'s: {event:?}");
         }
+    }
+
+    /// A hold is given up for nothing and frees its seats; what was paid comes back at the share promised, and at none the seat stays sold.
+    fn gives_back_the_right_share(&self, event: &Event) {
+        let (id, given_up, freed, told, refund, at) = match event {
+            Event::BookingCancelled { booking, freed, percent, refund, at, .. } => {
+                (booking, self.oracle.live(*booking), freed.clone(), *percent, *refund, *at)
+            }
+            Event::PassengerCancelled { booking, seat, freed, percent, refund, at, .. } => {
+                let given_up = BTreeSet::from([*seat]);
+                (booking, given_up.clone(), if *freed { given_up } else { BTreeSet::new() }, *percent, *refund, *at)
+            }
+            _ => return,
+        };
+        let known = &self.launch.manifest().unwrap().bookings[id];
+        if known.is_held() {
+            assert_eq!((freed, told, refund), (given_up, 0, Money::ZERO), "{event:?}");
+            return;
+        }
+        let share = self.oracle.share(*id, at);
+        assert_eq!((told, refund), (share, known.price_each.percent(share).times(given_up.len())), "{event:?}");
+        assert_eq!(freed, if share > 0 { given_up } else { BTreeSet::new() }, "{event:?}");
     }
 
     fn holds_its_promises(&self) {

@@ -117,6 +117,12 @@ fn a_refund_other_than_quoted_is_refused_with_the_new_one() {
 }
 
 #[test]
+fn a_refund_that_became_better_than_quoted_is_shown_first_too() {
+    let delayed = two_seats().delayed_to(later(DEPARTURE, policy::days(30)));
+    delayed.when(cancel(1, ANN, PRICE.percent(90).times(2), NOW)).then_refused(Refusal::QuoteChanged { refund: PRICE.times(2) });
+}
+
+#[test]
 fn cancelling_twice_is_refused_without_effect() {
     let over = two_seats().after(cancel(1, ANN, PRICE.percent(90).times(2), NOW));
     over.clone().when(cancel(1, ANN, PRICE.percent(90).times(2), NOW)).then_refused(Refusal::AlreadyCancelled);
