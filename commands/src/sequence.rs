@@ -56,6 +56,9 @@ enum Ended {
     Broken(#[from] Broken),
 }
 
+/// How long the log may be held back by an open transaction before that is warned of.
+const HELD_BACK_WARN: Duration = Duration::from_secs(5);
+
 /// Where the holder of the lease stands.
 #[derive(Debug, Clone)]
 struct Lead {
@@ -172,6 +175,7 @@ async fn sequence(pool: &PgPool, wake: &Wake, mut lead: Lead, head: &watch::Send
     let mut sequencer = sequencer::Sequencer::default();
     sequencer.adopt(pool, &mut lead).await?;
     let mut renewed_at = Instant::now();
+    let mut held_since: Option<Instant> = None;
     loop {
         let step = sequencer.step(pool, &mut lead).await?;
         if step.wrote {
@@ -181,9 +185,19 @@ async fn sequence(pool: &PgPool, wake: &Wake, mut lead: Lead, head: &watch::Send
             renewed_at = Instant::now();
         }
         head.send_if_modified(|position| std::mem::replace(position, lead.position) != lead.position);
+        if step.wrote || step.rest != sequencer::Rest::HeldBack {
+            held_since = None;
+        }
         let pause = match step.rest {
             sequencer::Rest::More => continue,
-            sequencer::Rest::HeldBack => HELD_BACK_POLL,
+            sequencer::Rest::HeldBack => {
+                let since = held_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= HELD_BACK_WARN {
+                    tracing::warn!(position = lead.position, "A transaction that stays open holds the log back");
+                    *since = Instant::now();
+                }
+                HELD_BACK_POLL
+            }
             sequencer::Rest::Nothing => POLL_EVERY,
         };
         select! {
