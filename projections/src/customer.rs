@@ -92,7 +92,7 @@ impl CustomerViews {
             .limit(i64::from(part.per_page))
             .await?;
         let found: Vec<Kept<Card>> = cursor.try_collect().await?;
-        Ok(found.into_iter().map(|kept| kept.doc.page).collect())
+        Ok(found.into_iter().map(|kept| kept.doc.0.page).collect())
     }
 
     /// The launches one can book at `at`, as asked for.
@@ -144,7 +144,7 @@ impl CustomerViews {
             Err(_) => doc! { "slug": launch },
         };
         let found = self.mongo.kept::<LaunchDocument>(now.table("launches")?).find_one(filter).await?;
-        Ok(found.map(|kept| kept.doc))
+        Ok(found.map(|kept| kept.doc.0))
     }
 
     /// A launch by its slug or its id; its position is that of its last change.
@@ -169,7 +169,7 @@ impl CustomerViews {
         let table = self.now().await?.table(view)?;
         let found: Vec<Kept<V>> =
             self.mongo.kept::<V>(table).find(filter).sort(doc! { "name": 1, "_id": 1 }).limit(LIST_MAX).await?.try_collect().await?;
-        Ok(found.into_iter().map(|kept| kept.doc).collect())
+        Ok(found.into_iter().map(|kept| kept.doc.0).collect())
     }
 
     /// Every supplier, by name.
@@ -189,7 +189,7 @@ impl CustomerViews {
     pub async fn booking(&self, booking: BookingId) -> Result<Option<Booking>, ReadFault> {
         let table = self.now().await?.table("bookings")?;
         let found = self.mongo.kept::<Booking>(table).find_one(doc! { "_id": booking.to_string() }).await?;
-        Ok(found.map(|kept| kept.doc))
+        Ok(found.map(|kept| kept.doc.0))
     }
 
     /// A booking of the customer with its launch.
@@ -198,7 +198,7 @@ impl CustomerViews {
         let filter = doc! { "_id": booking.to_string(), "customer": customer.to_string() };
         let Some(booking) = self.mongo.kept::<Booking>(now.table("bookings")?).find_one(filter).await? else { return Ok(None) };
         let launch = self.launch_document(&now, &booking.doc.launch.to_string()).await?;
-        Ok(launch.map(|launch| trip(booking.doc, launch)))
+        Ok(launch.map(|launch| trip(booking.doc.0, launch)))
     }
 
     /// The bookings of the customer with their launches, newest first.
@@ -216,8 +216,8 @@ impl CustomerViews {
         let ids: Vec<String> = found.iter().map(|kept| kept.doc.launch.to_string()).collect();
         let cursor = self.mongo.kept::<LaunchDocument>(now.table("launches")?).find(doc! { "_id": { "$in": ids } }).await?;
         let launches: Vec<Kept<LaunchDocument>> = cursor.try_collect().await?;
-        let launches: HashMap<LaunchId, LaunchDocument> = launches.into_iter().map(|kept| (kept.doc.page.card.id, kept.doc)).collect();
-        let with_launch = |kept: Kept<Booking>| Some(trip(kept.doc.clone(), launches.get(&kept.doc.launch)?.clone()));
+        let launches: HashMap<LaunchId, LaunchDocument> = launches.into_iter().map(|kept| (kept.doc.0.page.card.id, kept.doc.0)).collect();
+        let with_launch = |kept: Kept<Booking>| Some(trip(kept.doc.0.clone(), launches.get(&kept.doc.launch)?.clone()));
         let items = found.into_iter().filter_map(with_launch).collect();
         let position = now.position("bookings").min(now.position("launches"));
         Ok(Page { items, total, page: part.page, per_page: part.per_page, position, stale: false })

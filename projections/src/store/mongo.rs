@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use mongodb::{
     Client, Collection, Database,
-    bson::{self, Bson, Document, doc},
+    bson::{self, Bson, Document, doc, serde_helpers::HumanReadable},
     options::{DatabaseOptions, WriteConcern},
 };
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,9 @@ pub(crate) struct Kept<V> {
     #[serde(rename = "_id")]
     pub(crate) id: String,
     pub(crate) position: i64,
-    pub(crate) doc: V,
+    /// Ids and the like are kept as text, as in JSON.
+    #[serde(bound(deserialize = "V: Deserialize<'de>"))]
+    pub(crate) doc: HumanReadable<V>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -206,13 +208,13 @@ impl Store for MongoStore {
 
     async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault> {
         let found: Vec<Kept<serde_json::Value>> = self.kept(table).find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
-        Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc }).collect())
+        Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc: doc.0 }).collect())
     }
 
     async fn scan(&self, table: Table, after: &str, limit: u32) -> Result<Vec<Stored>, StoreFault> {
         let cursor = self.kept(table).find(doc! { "_id": { "$gt": after } }).sort(doc! { "_id": 1 }).limit(limit.into()).await?;
         let found: Vec<Kept<serde_json::Value>> = cursor.try_collect().await?;
-        Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc }).collect())
+        Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc: doc.0 }).collect())
     }
 
     async fn write(&self, changes: &[Changes]) -> Result<(), StoreFault> {

@@ -1,1 +1,9 @@
-//! Integration tests.
+//! The read side against real servers: events in, documents out, whatever happens between.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod board;
+mod desks;
+mod keeping_up;
+mod parking;
+mod rebuilding;
+mod world;

@@ -1,0 +1,143 @@
+//! One bad event sets its stream aside and nothing else; a bad server only makes the views wait.
+
+use crate::world::{World, launch, until, world};
+use commands::hash::Body;
+use contract::Listing;
+use projections::{Projection, ViewName, rebuild::Differing, rebuild::RebuildFault};
+use sqlx::Executor as _;
+use uuid::Uuid;
+
+/// Appends an event that no program can read to the launch.
+async fn poison(world: &World, n: u128, sequence: i64) {
+    let (event_id, command_id, stream_id, payload) =
+        (Uuid::now_v7(), Uuid::new_v4(), launch(n).to_string(), r#"{"type":"from_the_future"}"#);
+    let body = Body {
+        event_id,
+        stream_type: "launch",
+        stream_id: &stream_id,
+        sequence: sequence.unsigned_abs(),
+        event_type: "from_the_future",
+        event_version: "1",
+        payload,
+        command_id,
+        correlation_id: command_id,
+        causation_id: None,
+        actor: "system",
+    };
+    sqlx::query(
+        "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, event_id, command_id, correlation_id, actor, body_hash) \
+         VALUES ('launch', $1, $2, 'from_the_future', '1', $3::json, $4, $5, $5, 'system', $6)",
+    )
+    .bind(&stream_id)
+    .bind(sequence)
+    .bind(payload)
+    .bind(event_id)
+    .bind(command_id)
+    .bind(body.hash().as_slice())
+    .execute(&world.pool)
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(3).await;
+        poison(world, 1, 2).await;
+        world.settle().await;
+        world.hold(0, 1, "1A").await;
+        world.settle().await;
+        let name: ViewName = "customer.launches".parse().unwrap();
+        let parked = projections::parked(&world.databases, name).await.unwrap();
+        assert_eq!(parked.len(), 1);
+        assert_eq!((parked[0].stream_type.as_str(), parked[0].stream_id.clone()), ("launch", launch(1).to_string()));
+        // Every view of launches has it, those of other streams have nothing.
+        let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+        let aside: Vec<&str> = status.views.iter().filter(|view| view.parked > 0).map(|view| view.view.as_str()).collect();
+        assert_eq!(aside, ["customer.launches", "customer.bookings", "operations.launches", "operations.bookings", "finance.journal"]);
+        assert_eq!(world.customer().launch(&launch(0).to_string()).await.unwrap().unwrap().card.held, 1);
+
+        // A rebuild skips nothing.
+        let rebuilt = projections::rebuild(&world.databases, name, Differing::Accept, |_| {}).await;
+        assert!(matches!(rebuilt, Err(RebuildFault::Poison { position, .. }) if position == parked[0].position), "{rebuilt:?}");
+
+        // Trying again in vain leaves it aside, and so does being started again.
+        assert!(projections::retry(&world.databases, name, "launch", &launch(1).to_string()).await.unwrap());
+        assert!(!projections::retry(&world.databases, name, "launch", &launch(2).to_string()).await.unwrap());
+        until("it was tried again", async || projections::parked(&world.databases, name).await.unwrap().iter().all(|stream| !stream.retry)).await;
+        for running in running {
+            running.stop().await;
+        }
+        let running = world.project_all();
+
+        // Cured: here the payload becomes one that can be read; in production the program does.
+        let mut transaction = world.pool.begin().await.unwrap();
+        transaction.execute("ALTER TABLE events DISABLE TRIGGER keep_history").await.unwrap();
+        let price = r#"{"type":"repriced","price":{"minor":700,"currency":"USD"},"was":{"minor":800,"currency":"USD"},"at":"2026-01-01T00:00:00Z"}"#;
+        sqlx::query("UPDATE events SET event_type = 'repriced', payload = $1::json WHERE event_type = 'from_the_future'")
+            .bind(price)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        transaction.execute("ALTER TABLE events ENABLE TRIGGER keep_history").await.unwrap();
+        transaction.commit().await.unwrap();
+        world.hold(1, 2, "2B 2C").await;
+        world.settle().await;
+        assert_eq!(world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap().card.held, 0, "still aside");
+        for name in ViewName::all() {
+            projections::retry(&world.databases, name, "launch", &launch(1).to_string()).await.unwrap();
+        }
+        until("nothing is aside", async || {
+            let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+            status.views.iter().all(|view| view.parked == 0)
+        })
+        .await;
+        let page = world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap();
+        assert_eq!((page.card.held, page.card.price.minor), (2, 700));
+        assert_eq!(world.operations().bookings(&projections::BookingQuery::default()).await.unwrap().total, 2);
+        // Nothing is lost: a rebuild says the same.
+        let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        assert_eq!((rebuilt.differing, rebuilt.switched), (0, true), "{rebuilt:?}");
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_fails_makes_the_views_wait_and_nothing_is_set_aside() {
+    world(async |world| {
+        let running = world.project(Projection::Operations);
+        world.catalogue(2).await;
+        until("the view follows", async || world.operations().launch(&launch(1).to_string()).await.unwrap().is_some()).await;
+        world.pool.execute("ALTER TABLE operations.launches_v1 RENAME TO gone").await.unwrap();
+        world.hold(0, 1, "1A").await;
+        until("the fault is shown", async || {
+            let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+            status.views.iter().any(|view| view.view == "operations.launches" && view.state.starts_with("paused: "))
+        })
+        .await;
+        world.pool.execute("ALTER TABLE operations.gone RENAME TO launches_v1").await.unwrap();
+        until("it goes on", async || world.operations().launch(&launch(0).to_string()).await.unwrap().unwrap().card.held == 1).await;
+        let name: ViewName = "operations.launches".parse().unwrap();
+        assert_eq!(projections::parked(&world.databases, name).await.unwrap(), []);
+        until("it is live again", async || {
+            let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+            status.views.iter().any(|view| view.view == "operations.launches" && view.state == "live")
+        })
+        .await;
+        assert_eq!(
+            world
+                .operations()
+                .launches(&projections::LaunchQuery { listing: Listing::default(), ..Default::default() }, crate::world::NOW)
+                .await
+                .unwrap()
+                .total,
+            2
+        );
+        running.stop().await;
+    })
+    .await;
+}

@@ -1,0 +1,172 @@
+//! A view is made anew while it serves.
+
+use crate::world::{launch, until, world};
+use mongodb::bson::{Document, doc};
+use projections::{
+    ViewName,
+    rebuild::{Differing, RebuildFault},
+};
+use sqlx::Executor as _;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_view_is_rebuilt_equal_to_the_live_one() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(8).await;
+        world.trade().await;
+        world.settle().await;
+        let (documents, lines) = (world.documents().await, world.lines().await);
+        for name in ViewName::all() {
+            let mut last = None;
+            let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, |progress| last = Some(progress)).await.unwrap();
+            assert_eq!((rebuilt.differing, rebuilt.moving, rebuilt.switched), (0, 0, true), "{name}: {rebuilt:?}");
+            assert_eq!((rebuilt.version, rebuilt.previous), (2, 1));
+            assert!(rebuilt.compared > 0, "{name}");
+            let last = last.unwrap();
+            assert_eq!(last.done, last.total);
+        }
+        assert_eq!((world.documents().await, world.lines().await), (documents, lines));
+        // The projectors go on with the new versions.
+        world.book(5, 30, "1A 1B 1C 1D").await;
+        world.settle().await;
+        assert_eq!(world.customer().launch(&launch(5).to_string()).await.unwrap().unwrap().card.sold, 4);
+        assert_eq!(world.operations().launch(&launch(5).to_string()).await.unwrap().unwrap().card.sold, 4);
+        assert_eq!(world.finance().totals().await.unwrap().sum, contract::Money::ZERO);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(10).await;
+        let selling = async {
+            for n in 0..40 {
+                world.book(n % 10, 100 + n, &format!("{}A {}B", 1 + n / 10, 1 + n / 10)).await;
+            }
+        };
+        let rebuilding = async {
+            let mut outcomes = Vec::new();
+            for name in ["customer.launches", "operations.bookings", "finance.journal"] {
+                let name: ViewName = name.parse().unwrap();
+                outcomes.push(projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap());
+            }
+            outcomes
+        };
+        let ((), outcomes) = tokio::join!(selling, rebuilding);
+        assert!(outcomes.iter().all(|rebuilt| rebuilt.differing == 0 && rebuilt.switched), "{outcomes:?}");
+        world.settle().await;
+        let sold = async || {
+            let mut sold = 0;
+            for n in 0..10 {
+                sold += world.customer().launch(&launch(n).to_string()).await.unwrap().unwrap().card.sold;
+            }
+            sold
+        };
+        assert_eq!(sold().await, 80);
+        // The old version has been left alone since; going back to it catches it up first.
+        let name: ViewName = "customer.launches".parse().unwrap();
+        assert_eq!(projections::roll_back(&world.databases, name).await.unwrap(), 1);
+        assert_eq!(sold().await, 80);
+        world.book(0, 200, "5A").await;
+        world.settle().await;
+        assert_eq!(sold().await, 81);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_differs_is_refused_unless_it_was_meant() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(3).await;
+        world.settle().await;
+        let launches = world.mongo.database(&format!("{}_customer", world.name)).collection::<Document>("launches_v1");
+        let id = launch(1).to_string();
+        launches.update_one(doc! { "_id": &id }, doc! { "$set": { "doc.page.sold": 17 } }).await.unwrap();
+        let name: ViewName = "customer.launches".parse().unwrap();
+        let refused = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        assert_eq!((refused.differing, refused.some_differing.clone(), refused.switched), (1, vec![id], false), "{refused:?}");
+        let accepted = projections::rebuild(&world.databases, name, Differing::Accept, |_| {}).await.unwrap();
+        assert_eq!((accepted.differing, accepted.switched, accepted.version), (1, true, 3));
+        assert_eq!(world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap().card.sold, 0);
+
+        sqlx::query("UPDATE operations.launches_v1 SET doc = jsonb_set(doc, '{page,sold}', '9') WHERE id = $1")
+            .bind(launch(2).to_string())
+            .execute(&world.pool)
+            .await
+            .unwrap();
+        let name: ViewName = "operations.launches".parse().unwrap();
+        let refused = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        assert_eq!((refused.differing, refused.switched), (1, false));
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_rebuild_at_a_time_and_none_to_go_back_to_at_first() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(1).await;
+        world.settle().await;
+        let name: ViewName = "customer.launches".parse().unwrap();
+        assert!(matches!(projections::roll_back(&world.databases, name).await, Err(RebuildFault::NothingBefore)));
+        let again = || projections::rebuild(&world.databases, name, Differing::Refuse, |_| {});
+        let (one, two) = tokio::join!(again(), again());
+        let busy = [&one, &two].into_iter().filter(|outcome| matches!(outcome, Err(RebuildFault::Busy))).count();
+        let done = [&one, &two].into_iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!((busy, done), (1, 1), "{one:?} {two:?}");
+        until("no rebuild is shown", async || {
+            let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+            status.views.iter().all(|view| view.state == "live")
+        })
+        .await;
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_journal_is_kept_as_it_is_and_sums_to_zero() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(4).await;
+        world.trade().await;
+        world.settle().await;
+        let journal = world.finance().journal(&projections::JournalQuery::default()).await.unwrap();
+        assert_eq!(journal.sum, contract::Money::ZERO);
+        // Four payments, one refund asked for and paid, one abort fee: two lines each.
+        assert_eq!(journal.lines.total, 14);
+        let uneven: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM (SELECT FROM finance.lines GROUP BY position HAVING sum(amount) <> 0) uneven")
+                .fetch_one(&world.pool)
+                .await
+                .unwrap();
+        assert_eq!(uneven, 0);
+        for statement in [
+            "UPDATE finance.lines_v1 SET amount = amount + 1",
+            "DELETE FROM finance.lines_v1",
+            "TRUNCATE finance.lines_v1",
+            "INSERT INTO finance.lines_v1 SELECT 1000000, 0, at, account, amount, event, launch, booking, supplier FROM finance.lines_v1 LIMIT 1",
+        ] {
+            assert!(world.pool.execute(statement).await.is_err(), "{statement}");
+        }
+        assert_eq!(world.finance().journal(&projections::JournalQuery::default()).await.unwrap().lines.total, 14);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
