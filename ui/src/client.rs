@@ -48,6 +48,7 @@ pub(crate) enum Method {
     Delete,
 }
 
+#[cfg(feature = "server")]
 impl Method {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

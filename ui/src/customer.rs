@@ -30,6 +30,9 @@ use sign::{SignIn, SignUp};
 use trip::TripPage;
 use trips::Trips;
 
+/// Where the app begins.
+const HOME: &str = "/";
+
 /// Its pages.
 #[derive(Routable, Clone, PartialEq, Debug)]
 #[rustfmt::skip]

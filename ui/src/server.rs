@@ -81,7 +81,8 @@ pub fn shell(app: App, public: &Path) -> String {
         if line.contains("{desk}") && app == App::Customer || line.contains("{customer}") && app != App::Customer {
             continue;
         }
-        let mut rest = line;
+        let line = line.replace("{desk}", "").replace("{customer}", "");
+        let mut rest = line.as_str();
         while let Some(at) = rest.find("{file:") {
             let (before, after) = rest.split_at(at);
             let (file, after) = after["{file:".len()..].split_once('}').unwrap_or((after, ""));
@@ -89,7 +90,7 @@ pub fn shell(app: App, public: &Path) -> String {
             page.push_str(&address(file, public));
             rest = after;
         }
-        page.push_str(rest.replace("{desk}", "").replace("{customer}", "").trim_start());
+        page.push_str(rest);
         page.push('\n');
     }
     page
@@ -134,20 +135,21 @@ async fn framed(response: Response<Body>, shell: Arc<str>) -> Response<Body> {
 
 /// What was rendered, in the shell.
 fn frame(rendered: &str, shell: &str) -> Option<String> {
-    let (head, body) = rendered.split_once("</head>")?;
-    let (_, head) = head.split_once("<head>")?;
-    let (_, body) = body.split_once(MAIN)?;
+    let (head, body) = rendered.split_once(MAIN)?;
+    // Without a title of its own in the renderer's page, the title comes before everything else.
+    let title = between(head, "<title>", "</title>").unwrap_or("Astro Bookings");
+    let more = between(head, "<head>", "</head>").unwrap_or_default().trim();
+    let body = body.strip_prefix("<script>").and_then(|script| script.split_once("</script>")).map_or(body, |(_, body)| body);
     let (main, script) = body.split_once(HYDRATION)?;
     let (hydration, _) = script.split_once('"')?;
-    let (title, head) = match head.split_once("<title>").and_then(|(before, rest)| Some((before, rest.split_once("</title>")?))) {
-        Some((before, (title, after))) => (Some(title), format!("{}{}", before.trim(), after.trim())),
-        None => (None, head.trim().to_owned()),
-    };
-    let title = title.map_or_else(|| "<title>Astro Bookings</title>".to_owned(), |title| format!("<title>{title}</title>"));
     let (before, after) = shell.split_once(MAIN)?;
-    let before = before.replace("<title>Astro Bookings</title>", &title).replace("</head>", &format!("{head}</head>"));
+    let before = before.replace("<title>Astro Bookings</title>", &format!("<title>{title}</title>")).replace("</head>", &format!("{more}</head>"));
     let after = after.replace("</body>", &format!("{}</body>", data(hydration)));
     Some(format!("{before}{MAIN}{main}{after}"))
+}
+
+fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
+    text.split_once(from)?.1.split_once(to).map(|(inside, _)| inside)
 }
 
 #[cfg(test)]
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_rendered_page_goes_into_the_shell_without_scripts() {
-        let rendered = "<html><head> <title>Moon</title><meta a></head> <body><script>x</script><div id=\"main\"><b>y</b><script>window.initial_dioxus_hydration_data=\"gA==\";window.more=1;</script></div></body></html>";
+        let rendered = "<title>Moon</title><html><head> <meta a></head> <body><div id=\"main\"><script>x</script><b>y</b><script>window.initial_dioxus_hydration_data=\"gA==\";window.more=1;</script></div></body></html>";
         let shell = "<head><title>Astro Bookings</title></head><body><div id=\"main\"></div></body>";
         assert_eq!(
             frame(rendered, shell).as_deref(),

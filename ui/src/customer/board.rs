@@ -1,7 +1,7 @@
 //! The board: the next launch with seats at the top, then all that fit the filters.
 
 use super::{
-    BoardAddress, Route,
+    BoardAddress, HOME, Route,
     filters::{Destinations, Filters, Sorting},
     frame::Night,
     loaded::use_loaded,
@@ -66,14 +66,14 @@ pub(super) fn Board(address: ReadSignal<BoardAddress>) -> Element {
                             }
                         }
                         if asked.filtered() {
-                            Link { class: "text small", to: Route::Board { address: BoardAddress::default() }, "Clear filters" }
+                            Link { class: "text small", to: HOME, "Clear filters" }
                         }
                         Sorting { address: asked.clone() }
                     }
                     if found.launches.items.is_empty() {
                         Empty { title: "No launch fits",
                             p { "No launch with free seats fits all the filters. Try other dates, a higher price or fewer travellers." }
-                            p { class: "text", Link { to: Route::Board { address: BoardAddress::default() }, "Show all launches" } }
+                            p { class: "text", Link { to: HOME, "Show all launches" } }
                         }
                     } else {
                         ul { class: "rows", "data-state": if board.loading { "loading" } else { "ready" },

@@ -1,7 +1,7 @@
 //! A booking in the making: passengers, payment, confirmation. Which of them comes next follows from the booking itself.
 
 use super::{
-    BoardAddress, Route,
+    HOME, Route,
     frame::Night,
     loaded::use_private,
     passengers::Passengers,
@@ -78,7 +78,7 @@ pub(super) fn Book(launch: ReadSignal<String>, booking: ReadSignal<String>) -> E
             main { class: "page after-night text", id: "content",
                 Empty { title: "There is no such booking of yours",
                     p { "It may belong to another account." }
-                    p { Link { to: Route::Trips { page: 0 }, "See my trips" } }
+                    p { Link { to: "/trips", "See my trips" } }
                 }
             }
         },
@@ -207,7 +207,7 @@ fn Outcome(trip: Trip) -> Element {
                 }
                 div { class: "row",
                     Link { class: "btn", "data-kind": "primary", to: to_trip, "See my trip" }
-                    Link { class: "btn", "data-kind": "quiet", to: Route::Board { address: BoardAddress::default() }, "More launches" }
+                    Link { class: "btn", "data-kind": "quiet", to: HOME, "More launches" }
                 }
             }
         },

@@ -1,6 +1,6 @@
 //! What is around every page: the bar at its top, the foot, and the page that is not there.
 
-use super::{BoardAddress, Route, loaded::say_status};
+use super::{BoardAddress, HOME, Route, loaded::say_status};
 use crate::{
     browser, client,
     components::{Loading, ThemeToggle, Title},
@@ -41,7 +41,7 @@ pub(super) fn Night(children: Element) -> Element {
 #[component]
 fn Mark() -> Element {
     rsx! {
-        Link { class: "mark", to: Route::Board { address: BoardAddress::default() },
+        Link { class: "mark", to: HOME,
             svg { width: "26", height: "26", view_box: "0 0 26 26", "aria-hidden": "true",
                 circle { cx: "13", cy: "13", r: "5", fill: "none", stroke: "currentColor", stroke_width: "2" }
                 ellipse { class: "mark-orbit", cx: "13", cy: "13", rx: "12", ry: "5", fill: "none", stroke_width: "2", transform: "rotate(-28 13 13)" }
@@ -55,9 +55,9 @@ fn Mark() -> Element {
 fn Bar() -> Element {
     let session = use_session();
     let links = rsx! {
-        Link { to: Route::Board { address: BoardAddress::default() }, "Launches" }
+        Link { to: HOME, "Launches" }
         Link { to: Route::HowItWorks {}, "How it works" }
-        Link { to: Route::Trips { page: 0 }, "My trips" }
+        Link { to: "/trips", "My trips" }
     };
     rsx! {
         div { class: "bar",
@@ -108,7 +108,7 @@ fn Who(name: String, role: Role) -> Element {
         details { class: "who",
             summary { class: "btn", {name} }
             div { class: "who-menu card",
-                Link { to: Route::Trips { page: 0 }, "My trips" }
+                Link { to: "/trips", "My trips" }
                 if let Some((address, words)) = desk {
                     a { href: address, {words} }
                 }
@@ -160,9 +160,9 @@ pub(super) fn NotFound(path: Vec<String>) -> Element {
         main { class: "page after-night text", id: "content",
             p {
                 "Go to the "
-                Link { to: Route::Board { address: BoardAddress::default() }, "launches with seats" }
+                Link { to: HOME, "launches with seats" }
                 " or to "
-                Link { to: Route::Trips { page: 0 }, "your trips" }
+                Link { to: "/trips", "your trips" }
                 "."
             }
         }

@@ -1,6 +1,6 @@
 //! How a booking goes, in short.
 
-use super::{BoardAddress, Route, frame::Night};
+use super::{HOME, frame::Night};
 use crate::components::Title;
 use dioxus::prelude::*;
 
@@ -50,7 +50,7 @@ pub(super) fn HowItWorks() -> Element {
                     }
                 }
             }
-            p { Link { class: "btn", "data-kind": "primary", to: Route::Board { address: BoardAddress::default() }, "See launches with seats" } }
+            p { Link { class: "btn", "data-kind": "primary", to: HOME, "See launches with seats" } }
         }
     }
 }

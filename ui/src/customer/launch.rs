@@ -1,7 +1,7 @@
 //! One launch: what it is, its cabin to choose seats in, its story; changes by others show as they happen.
 
 use super::{
-    BoardAddress, Route,
+    BoardAddress, HOME, Route,
     board::{nearly_full, status_detail},
     frame::Night,
     live::{Line, use_live},
@@ -40,7 +40,7 @@ pub(super) fn Launch(slug: ReadSignal<String>, seats: ReadSignal<String>) -> Ele
             main { class: "page after-night text", id: "content",
                 Empty { title: "There is no such launch",
                     p { "It may have been renamed, or the address is incomplete." }
-                    p { Link { to: Route::Board { address: BoardAddress::default() }, "See launches with seats" } }
+                    p { Link { to: HOME, "See launches with seats" } }
                 }
             }
         },

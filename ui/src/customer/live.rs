@@ -15,6 +15,7 @@ pub(super) enum Line {
     #[default]
     Connecting,
     /// They do.
+    #[cfg_attr(not(feature = "web"), allow(dead_code))]
     Live,
 }
 

@@ -1,6 +1,6 @@
 //! Signing in and opening an account, and going back to where one was.
 
-use super::{BoardAddress, Route, frame::Night};
+use super::{HOME, Route, frame::Night};
 use crate::{
     browser,
     client::{self, field_errors},
@@ -37,7 +37,7 @@ fn go_on(me: &Me, next: &str) {
     match (own(next), desk) {
         (None, Some(desk)) => browser::go(desk),
         (next, _) => {
-            let target = next.unwrap_or_else(|| Route::Board { address: BoardAddress::default() }.to_string());
+            let target = next.unwrap_or_else(|| HOME.to_owned());
             match target.parse::<Route>() {
                 Ok(route) if !matches!(route, Route::NotFound { .. }) => {
                     navigator().replace(route);

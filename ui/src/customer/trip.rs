@@ -19,7 +19,7 @@ use crate::{
 };
 use contract::{
     CancelledBy, Code, RefundReason, Seat, Status,
-    booking::{Booking, BookingStatus, Payment, Refund, Trip},
+    booking::{Booking, BookingStatus, Payment, PaymentState, Refund, RefundState, Trip},
 };
 use dioxus::prelude::*;
 
@@ -51,7 +51,7 @@ pub(super) fn TripPage(booking: ReadSignal<String>) -> Element {
             main { class: "page after-night text", id: "content",
                 Empty { title: "There is no such booking of yours",
                     p { "It may belong to another account." }
-                    p { Link { to: Route::Trips { page: 0 }, "See my trips" } }
+                    p { Link { to: "/trips", "See my trips" } }
                 }
             }
         },
@@ -235,13 +235,11 @@ fn MoneySection(booking: Booking, offset: i32) -> Element {
 
 #[component]
 fn PaymentLine(payment: Payment, offset: i32) -> Element {
-    use contract::booking::Payment as P;
-    let P { amount, card, state, at, reason, .. } = payment;
-    let words = serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
-    let shown = match words.as_str() {
-        "captured" => "Paid",
-        "declined" => "Declined",
-        _ => "Waiting for the provider",
+    let Payment { amount, card, state, at, reason, .. } = payment;
+    let (shown, word) = match state {
+        PaymentState::Captured => ("Paid", "captured"),
+        PaymentState::Declined => ("Declined", "declined"),
+        PaymentState::Initiated => ("Waiting for the provider", "initiated"),
     };
     rsx! {
         tr {
@@ -253,7 +251,7 @@ fn PaymentLine(payment: Payment, offset: i32) -> Element {
                     span { class: "muted small", ": {reason.replace('_', \" \")}" }
                 }
             }
-            td { class: "r num", "data-state": words, {exact(amount).replace('$', "")} }
+            td { class: "r num", "data-state": word, {exact(amount).replace('$', "")} }
         }
     }
 }
@@ -266,11 +264,10 @@ fn RefundLine(refund: Refund, offset: i32) -> Element {
         RefundReason::TooLate => "the payment came too late",
         RefundReason::PaidTwice => "it was paid twice",
     };
-    let words = serde_json::to_value(refund.state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
-    let shown = match words.as_str() {
-        "paid" => "Paid back",
-        "failed" => "Being tried again",
-        _ => "On its way",
+    let shown = match refund.state {
+        RefundState::Paid => "Paid back",
+        RefundState::Failed => "Being tried again",
+        RefundState::Requested => "On its way",
     };
     rsx! {
         tr {

@@ -1,7 +1,7 @@
 //! My bookings, newest first.
 
 use super::{
-    BoardAddress, Route,
+    HOME, Route,
     frame::Night,
     loaded::use_private,
     sign::MustSignIn,
@@ -52,7 +52,7 @@ pub(super) fn Trips(page: ReadSignal<u32>) -> Element {
                 Some(Ok(found)) if found.items.is_empty() => rsx! {
                     Empty { title: "No trips yet",
                         p { "Seats you hold and book are listed here, with every payment and refund." }
-                        p { Link { class: "btn", "data-kind": "primary", to: Route::Board { address: BoardAddress::default() }, "Find a launch" } }
+                        p { Link { class: "btn", "data-kind": "primary", to: HOME, "Find a launch" } }
                     }
                 },
                 Some(Ok(found)) => rsx! {
