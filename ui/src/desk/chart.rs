@@ -4,7 +4,7 @@ use contract::{Money, finance::MonthRevenue};
 use dioxus::prelude::*;
 
 const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 230.0;
+const HEIGHT: f64 = 330.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 26.0;

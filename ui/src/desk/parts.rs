@@ -281,15 +281,15 @@ pub fn departure_line(departure: &Departure) -> String {
 pub fn DepartureTime(departure: Departure) -> Element {
     let yours = browser::viewer_offset_minutes(departure.at).filter(|offset| *offset != departure.offset_minutes).map(|offset| {
         let (there, here) = (format::local(&departure), format::civil(departure.at, offset));
-        if there.date() == here.date() { format::clock(here) } else { format::moment(here) }
+        if there.date() == here.date() { format::clock(here) } else { format!("{} {}, {}", here.day(), format::month(here.month()), format::clock(here)) }
     });
     let there = format::local(&departure);
     rsx! {
         time { datetime: "{departure.at}", class: "data", {format::day(there)} }
-        small {
+        small { class: "there",
             {format::local_clock(&departure)}
             if let Some(yours) = yours {
-                " ({yours} your time)"
+                span { class: "yours", " ({yours} your time)" }
             }
         }
     }

@@ -156,7 +156,7 @@ pub fn Table(
                                                 {cell}
                                             }
                                         } else {
-                                            {cell}
+                                            div { {cell} }
                                         }
                                     }
                                 }

@@ -3,7 +3,7 @@
 use crate::{
     client::{self, ListQuery},
     components::{BookingPill, Choice, Empty, LaunchPill, Pill, Stale, Timeline},
-    desk::{Column, Detail, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, booking_states, departure_line, draw, exact, payment_word, refund_word, steps},
+    desk::{Column, Detail, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, booking_states, departure_line, draw, exact, payment_word, refund_word, steps, words},
     format,
 };
 use contract::{
@@ -209,7 +209,7 @@ fn Money(booking: Booking) -> Element {
                             "{payment.card}"
                             small { {format::utc(payment.at)} }
                             if !payment.reason.is_empty() {
-                                small { "{payment.reason}" }
+                                small { {words(&payment.reason)} }
                             }
                         }
                         Pill { state: payment_word(payment.state).0, text: payment_word(payment.state).1 }

@@ -104,10 +104,11 @@ fn Book(journal: Journal, sift: Sift) -> Element {
                 span { class: "muted small", "debit positive, credit negative" }
                 span { class: "badge aside", id: "journal-balance", "data-tone": if balanced { "good" } else { "bad" },
                     Icon { shape: if balanced { Shape::Check } else { Shape::Alarm } }
-                    if balanced { "Sums to zero" } else { "Off by {exact(journal.sum)}" }
+                    if balanced { "Sums to zero" } else { "Does not balance" }
+                    span { class: "num", id: "journal-sum", {exact(journal.sum)} }
                 }
             }
-            Balances { balances: journal.balances.clone(), sum: exact(journal.sum) }
+            Balances { balances: journal.balances.clone() }
         }
         Table { caption: "Lines of the journal, newest first", columns, rows, short: true,
             Pages { base: BASE, sift: sift.clone(), total: page.total, per_page: page.per_page, noun: "lines", position: page.position }
@@ -116,7 +117,7 @@ fn Book(journal: Journal, sift: Sift) -> Element {
 }
 
 #[component]
-fn Balances(balances: Vec<AccountBalance>, sum: String) -> Element {
+fn Balances(balances: Vec<AccountBalance>) -> Element {
     rsx! {
         dl { class: "fact-strip", "data-sums": "true",
             for balance in balances {
@@ -124,10 +125,6 @@ fn Balances(balances: Vec<AccountBalance>, sum: String) -> Element {
                     dt { {words(&balance.account)} }
                     dd { class: "num", {exact(balance.balance)} }
                 }
-            }
-            div {
-                dt { "Sum" }
-                dd { class: "num", id: "journal-sum", "{sum}" }
             }
         }
     }
