@@ -147,15 +147,15 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
     let mut ours: BTreeSet<i64> = BTreeSet::new();
     while !stop.is_cancelled() {
         if running.len() < JOBS_MAX {
-            match until(stop, job::take(pool, clock.now(), JOBS_MAX - running.len())).await {
-                None => break,
-                Some(Ok(jobs)) => {
+            // Not cut off by `stop`: what was taken without our knowing would wait until it counts as abandoned.
+            match job::take(pool, clock.now(), JOBS_MAX - running.len()).await {
+                Ok(jobs) => {
                     for job in jobs {
                         ours.insert(job.id());
                         running.push(job.run(scheduler));
                     }
                 }
-                Some(Err(error)) => rest(stop, "take jobs", error).await,
+                Err(error) => rest(stop, "take jobs", error).await,
             }
         }
         tokio::select! {
@@ -198,13 +198,11 @@ async fn send_mails(scheduler: &Scheduler, mails_queued: &Notify, stop: &Cancell
         rest(stop, "index the notifications", error).await;
     }
     loop {
-        match until(stop, async {
+        let woken = async {
             tokio::select! { () = mails_queued.notified() => {}, () = sleep(LOOK_EVERY) => {} }
-        })
-        .await
-        {
-            None => return,
-            Some(()) => {}
+        };
+        if until(stop, woken).await.is_none() {
+            return;
         }
         // Not cut off by `stop` between two steps of one mail, or a mail that was sent would count as uncertain.
         if let Err(error) = notification::send_due(&notifications, mailer, &**addresses, &**clock, stop).await {

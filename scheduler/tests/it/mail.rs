@@ -8,6 +8,7 @@ use scheduler::{Mailbox, Notifications, Scheduler};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -131,25 +132,29 @@ async fn mail_waits_while_the_mail_server_is_down() {
     .await;
 }
 
-/// A mail server that takes a mail and breaks off before it says so.
+/// A mail server that takes mails and breaks off before it says so.
 async fn break_off(listener: TcpListener) {
+    let mut conversations = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let mut stream = BufReader::new(stream);
-        let _ = stream.write_all(b"220 here\r\n").await;
-        let (mut line, mut in_mail) = (String::new(), false);
-        while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
-            let answer: &[u8] = match line.trim_end() {
-                "." => break,
-                _ if in_mail => b"",
-                "DATA" => {
-                    in_mail = true;
-                    b"354 go on\r\n"
-                }
-                _ => b"250 ok\r\n",
-            };
-            let _ = stream.write_all(answer).await;
-            line.clear();
-        }
+        conversations.spawn(take_and_break_off(BufReader::new(stream)));
+    }
+}
+
+async fn take_and_break_off(mut stream: BufReader<TcpStream>) {
+    let _ = stream.write_all(b"220 here\r\n").await;
+    let (mut line, mut in_mail) = (String::new(), false);
+    while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
+        let answer: &[u8] = match line.trim_end() {
+            "." if in_mail => return,
+            _ if in_mail => b"",
+            "DATA" => {
+                in_mail = true;
+                b"354 go on\r\n"
+            }
+            _ => b"250 ok\r\n",
+        };
+        let _ = stream.write_all(answer).await;
+        line.clear();
     }
 }
 
