@@ -129,6 +129,8 @@ pub struct Shared {
     pub live: Live,
     /// Ends streams when the process stops.
     pub stop: CancellationToken,
+    /// Held while the log is verified: once at a time is enough.
+    pub verifying: tokio::sync::Mutex<()>,
     slugs: RwLock<HashMap<Slug, LaunchId>>,
 }
 
@@ -177,6 +179,7 @@ impl App {
             executor,
             system,
             stop,
+            verifying: tokio::sync::Mutex::default(),
             slugs: RwLock::default(),
         })))
     }

@@ -38,7 +38,7 @@ pub struct Config {
     #[arg(long, env = "ASTRO_PREFIX", global = true, default_value = "astro", value_parser = prefix, value_name = "WORD")]
     pub prefix: String,
     /// Which log lines are kept, such as `info` or `info,commands=debug`
-    #[arg(long, env = "ASTRO_LOG", global = true, default_value = "info", value_name = "FILTER")]
+    #[arg(long, env = "ASTRO_LOG", global = true, default_value = "info,sqlx=warn,async_nats=warn", value_name = "FILTER")]
     pub log: String,
     /// Connections to Postgres, at most
     #[arg(long, env = "ASTRO_POSTGRES_CONNECTIONS", global = true, default_value_t = 24, value_parser = clap::value_parser!(u32).range(2..=500), value_name = "N")]

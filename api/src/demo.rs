@@ -8,7 +8,7 @@ use crate::{
         password::{Checked, Passwords},
     },
     import,
-    keys::Keys,
+    keys::{Keys, hex},
 };
 use anyhow::{Context, Result};
 use commands::{
@@ -20,6 +20,7 @@ use contract::{BookingId, CustomerId, Email, LaunchId, Line, Passenger, Phone, R
 use domain::{
     Actor,
     customer::{self, Customer},
+    id::AccountId,
     launch::{self, Launch},
     policy::Policies,
 };
@@ -136,21 +137,32 @@ async fn register(executor: &Executor, customer: CustomerId, now: Timestamp) -> 
 }
 
 /// Makes `bookings` bookings on some launches of the catalogue.
-pub async fn sell(servers: &Servers, executor: &Executor, bookings: u32) -> Result<Sold> {
+pub async fn sell(servers: &Servers, executor: &Executor, keys: Keys, bookings: u32) -> Result<Sold> {
     let mut sold = Sold::default();
     let (mine, all) = launches(servers).await?;
     if all.is_empty() {
         return Ok(sold);
     }
-    let own = Accounts::new(&servers.mongo.system).by_email(&Email::new("ada@demo.astro.example")?).await?;
+    let accounts = Accounts::new(&servers.mongo.system);
+    let mut met = BTreeSet::new();
+    // A password nobody knows: these accounts get mail and cannot sign in.
+    let mut unknown = [0; 32];
+    aws_lc_rs::rand::fill(&mut unknown).context("make a password")?;
+    let locked =
+        Passwords::new(Arc::new(keys))?.hash(&hex(&unknown)).await.map_err(|error| anyhow::anyhow!("hash a password: {error:?}"))?;
+    let own = accounts.by_email(&Email::new("ada@demo.astro.example")?).await?;
     let gateway = TestGateway::new(&servers.mongo.system);
     let policies = scheduler::policies::in_force(executor).await?;
     for n in 0..bookings {
         let customer = match &own {
             Some(own) if n < OWN_BOOKINGS => CustomerId(own.id().0),
-            _ => CustomerId(Uuid::new_v5(&NAMESPACE, format!("customer {}", n % CUSTOMERS).as_bytes())),
+            _ => buyer_id(n % CUSTOMERS),
         };
-        register(executor, customer, SystemClock.now()).await?;
+        let buyer = n % CUSTOMERS;
+        if customer == buyer_id(buyer) && met.insert(buyer) {
+            register(executor, customer, SystemClock.now()).await?;
+            open(&accounts, customer, buyer, &locked).await?;
+        }
         let from = if n % 3 == 0 && !mine.is_empty() { &mine } else { &all };
         let launch = from[pick(n, "launch", from.len())];
         let Some(booking) = hold(executor, &policies, launch, customer, n).await? else { continue };
@@ -167,6 +179,22 @@ pub async fn sell(servers: &Servers, executor: &Executor, bookings: u32) -> Resu
         }
     }
     Ok(sold)
+}
+
+fn buyer_id(buyer: u32) -> CustomerId {
+    CustomerId(Uuid::new_v5(&NAMESPACE, format!("customer {buyer}").as_bytes()))
+}
+
+/// The account of a buyer, to write to.
+async fn open(accounts: &Accounts, customer: CustomerId, buyer: u32, locked: &str) -> Result<()> {
+    let id = AccountId(customer.0);
+    if accounts.by_id(id).await?.is_some() {
+        return Ok(());
+    }
+    let (name, word) = PEOPLE[pick(buyer, "buyer", PEOPLE.len())];
+    let email = Email::new(&format!("{word}.{buyer}@demo.astro.example"))?;
+    let account = Account::new(id, Line::new(name)?, email, locked.to_owned(), Role::Customer, None, SystemClock.now());
+    accounts.add(&account).await.map_err(|error| anyhow::anyhow!("add an account: {error:?}"))
 }
 
 /// Launches to sell on: the demo supplier's, and anyone's; the soonest that are far enough away for a refund.

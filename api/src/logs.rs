@@ -17,6 +17,7 @@ use mongodb::{
 use serde_json::{Map, Value};
 use std::{
     fmt,
+    io::IsTerminal,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -137,7 +138,7 @@ pub fn start(filter: &str) -> anyhow::Result<Lines> {
     let dropped = Arc::new(AtomicU64::new(0));
     tracing_subscriber::registry()
         .with(filter)
-        .with(tracing_subscriber::fmt::layer().with_target(false))
+        .with(tracing_subscriber::fmt::layer().with_target(false).with_ansi(std::io::stdout().is_terminal()))
         .with(Keep { lines, dropped: dropped.clone() })
         .try_init()?;
     Ok(Lines { waiting, dropped })

@@ -204,7 +204,7 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             roles::check_schema(&servers).await?;
             let executor = servers.executor();
             let accounts = demo::accounts(&servers, &executor, Keys::load(config.keys()?)?, config.demo_password()?).await?;
-            let sold = demo::sell(&servers, &executor, bookings).await?;
+            let sold = demo::sell(&servers, &executor, Keys::load(config.keys()?)?, bookings).await?;
             for account in accounts {
                 println!("{}", serde_json::to_string(&account)?);
             }

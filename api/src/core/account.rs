@@ -37,9 +37,8 @@ pub struct Account {
     pub(crate) password: String,
     /// What it may do.
     pub role: Role,
-    /// Of a supplier's member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supplier: Option<SupplierId>,
+    supplier: Option<String>,
     created_at: DateTime,
 }
 
@@ -69,7 +68,7 @@ impl Account {
             email_key,
             password,
             role,
-            supplier,
+            supplier: supplier.map(|id| id.to_string()),
             created_at: DateTime::from_millis(now.as_millisecond()),
         }
     }
@@ -77,6 +76,11 @@ impl Account {
     #[must_use]
     pub fn id(&self) -> AccountId {
         AccountId(self.id.parse().unwrap_or_default())
+    }
+    /// The supplier it is a member of, if it is one's.
+    #[must_use]
+    pub fn supplier(&self) -> Option<SupplierId> {
+        self.supplier.as_deref()?.parse().ok()
     }
     /// The customer it is, if it is one.
     #[must_use]

@@ -62,7 +62,7 @@ fn cleared() -> Cookies {
 impl App {
     fn cookies(&self, account: &Account, issued: &Issued) -> Answer<Cookies> {
         let now = self.clock.now();
-        let bearer = Bearer { account: account.id(), role: account.role, supplier: account.supplier, session: issued.session };
+        let bearer = Bearer { account: account.id(), role: account.role, supplier: account.supplier(), session: issued.session };
         let access = self.tokens.sign(bearer, now).map_err(ApiError::internal)?;
         let left = issued.expires_at.duration_since(now).as_secs();
         Ok(AppendHeaders([
@@ -83,7 +83,7 @@ impl App {
             email: account.email.to_string(),
             role: account.role,
             customer,
-            supplier: account.supplier,
+            supplier: account.supplier(),
             vip,
         })
     }
@@ -301,6 +301,8 @@ async fn stream_state(
 #[utoipa::path(post, path = "/audit/verify", tag = "audit", security(("session" = ["auditor"])), responses((status = 200, body = Verification)))]
 async fn verify(State(app): State<App>, auditor: Auditor) -> Answer<Body<Verification>> {
     let started = Instant::now();
+    let busy = || ApiError::new(Code::Unavailable, "The log is being verified already. Look again when that is done.");
+    let _one = app.verifying.try_lock().map_err(|_| busy())?;
     let report = commands::audit::verify(&app.pool, 1).await?;
     let head_hash = history::head_hash(&app.pool).await?;
     match &report.first_bad {

@@ -13,6 +13,10 @@ use tokio::{sync::Semaphore, time::timeout};
 
 /// How long a request may take.
 pub const REQUEST_FOR: Duration = Duration::from_secs(10);
+/// How long checking the whole log may take.
+pub const VERIFY_FOR: Duration = Duration::from_secs(600);
+/// Its path.
+const VERIFY: &str = "/api/core/audit/verify";
 /// Requests served at once; more are told to come back.
 pub const REQUESTS_MAX: usize = 2_048;
 
@@ -21,11 +25,12 @@ pub async fn limit(State(room): State<Arc<Semaphore>>, request: Request, next: N
     let Ok(_permit) = room.try_acquire() else {
         return ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment.").into_response();
     };
-    match timeout(REQUEST_FOR, next.run(request)).await {
+    let time = if request.uri().path() == VERIFY { VERIFY_FOR } else { REQUEST_FOR };
+    match timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let message = "This took too long. Whether it was done is not known: ask again with the same key, or look first.";
-            ApiError::new(Code::Unavailable, message).because(anyhow::anyhow!("a request took longer than {REQUEST_FOR:?}")).into_response()
+            ApiError::new(Code::Unavailable, message).because(anyhow::anyhow!("a request took longer than {time:?}")).into_response()
         }
     }
 }
