@@ -1,0 +1,5 @@
+//! The admin app in the browser.
+
+fn main() {
+    ui::desk::launch::<ui::admin::Route>();
+}

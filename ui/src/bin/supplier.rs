@@ -1,0 +1,5 @@
+//! The supplier app in the browser.
+
+fn main() {
+    ui::desk::launch::<ui::supplier::Route>();
+}
