@@ -116,11 +116,18 @@ async fn follow(
             batch = follower.next_batch(BATCH_EVENTS_MAX, LOOK_EVERY) => batch?,
         };
         let Some(up_to) = batch.last().map(|event| event.position) else { continue };
+        let began = Instant::now();
         let batch = read(batch, &lanes);
         try_join_all(lanes.iter_mut().map(|lane| lane.fold(store, &batch, up_to))).await?;
         let changes: Vec<Changes> = lanes.iter_mut().map(|lane| lane.take()).collect::<Result<_, _>>()?;
+        let folded = began.elapsed();
         store.write(&changes).await?;
         position.send_replace(up_to);
+        tracing::debug!(
+            projection = %projection, position = up_to, events = batch.len(), documents = changes.iter().map(|c| c.rows.len()).sum::<usize>(),
+            folded_ms = folded.as_millis(), took_ms = began.elapsed().as_millis(), live = follower.is_live(),
+            "The views of {projection} are at {up_to}"
+        );
         if projection == Projection::Customer
             && let Some(bus) = databases.feed.bus()
         {

@@ -406,3 +406,48 @@ fn the_views_agree_with_the_launch_whatever_happens() {
         assert_eq!((account.revenue.captured, account.revenue.refunded), (paid, back), "seed {seed}");
     }
 }
+
+#[test]
+fn streams_may_come_in_any_order() {
+    for seed in 0..50 {
+        let mut dice = Dice(seed);
+        // Three launches with bookings of their own, recorded one after the other.
+        let mut streams: Vec<Vec<Recorded>> = Vec::new();
+        let mut position = 0;
+        for n in 1..=3_u128 {
+            let (_, events) = story(&mut dice, 40);
+            let text = serde_json::to_string(&events.iter().map(|event| &event.event).map(payload).collect::<Vec<_>>()).unwrap();
+            // The same ids in another number space: a booking is of one launch only.
+            let text = text.replace("-000000000", &format!("-0000{n}0000"));
+            let events: Vec<Event> = serde_json::from_str(&text).unwrap();
+            let record = |event| {
+                position += 1;
+                recorded(Launch::NAME, Uuid::from_u128(n), position, AnyEvent::Launch(Box::new(event)))
+            };
+            streams.push(events.into_iter().map(record).collect());
+        }
+        let in_order: Vec<Recorded> = streams.iter().flatten().cloned().collect();
+        let mut waiting: Vec<std::collections::VecDeque<Recorded>> = streams.into_iter().map(Into::into).collect();
+        let mut mixed = Vec::new();
+        while mixed.len() < in_order.len() {
+            let pick = dice.upto(3) as usize;
+            mixed.extend(waiting[pick].pop_front());
+        }
+        assert_eq!(all::<LaunchDocument>(&mixed), all::<LaunchDocument>(&in_order), "seed {seed}");
+        assert_eq!(all::<Booking>(&mixed), all::<Booking>(&in_order), "seed {seed}");
+        assert_eq!(all::<LaunchAccount>(&mixed), all::<LaunchAccount>(&in_order), "seed {seed}");
+    }
+}
+
+fn payload(event: &AnyEvent) -> &Event {
+    match event {
+        AnyEvent::Launch(event) => event,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every document, by id.
+fn all<V: View>(events: &[Recorded]) -> BTreeMap<String, V> {
+    let ids: BTreeSet<String> = events.iter().filter_map(V::key).collect();
+    ids.into_iter().map(|id| (id.clone(), folded(events, &id).unwrap().unwrap())).collect()
+}

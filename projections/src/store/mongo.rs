@@ -2,7 +2,7 @@
 
 use super::{Changes, Parked, Row, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
 use crate::Column;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mongodb::{
     Client, Collection, Database,
@@ -16,7 +16,9 @@ use std::{
 };
 
 /// How many documents one command writes.
-const ROWS_MAX: usize = 500;
+const ROWS_MAX: usize = 250;
+/// How many commands are under way at once.
+const WRITES_AT_ONCE: usize = 4;
 /// How long a write may wait for the majority.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The code of a duplicate key: another wrote the document first, and newer.
@@ -177,6 +179,18 @@ fn newer(row: &Row) -> Result<Document, StoreFault> {
     Ok(doc! { "q": { "_id": &row.id, "position": { "$lt": signed(row.position) } }, "u": replacement, "upsert": true })
 }
 
+fn set_aside(table: Table, stream: &Parked) -> Document {
+    let entry = doc! {
+        "table": table.to_string(), "stream_type": &stream.stream_type, "stream_id": &stream.stream_id,
+        "position": signed(stream.position), "why": &stream.why, "retry": false,
+    };
+    doc! { "q": { "_id": parked_id(table, &stream.stream_type, &stream.stream_id) }, "u": { "$set": entry }, "upsert": true }
+}
+
+fn parked_id(table: Table, stream_type: &str, stream_id: &str) -> String {
+    format!("{table}/{stream_type}/{stream_id}")
+}
+
 #[async_trait::async_trait]
 impl Store for MongoStore {
     async fn prepare(&self, views: &[&'static str]) -> Result<(), StoreFault> {
@@ -218,23 +232,18 @@ impl Store for MongoStore {
     }
 
     async fn write(&self, changes: &[Changes]) -> Result<(), StoreFault> {
+        let mut updates = Vec::new();
         for Changes { table, rows, parked, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
-                self.update(&table.to_string(), rows.iter().map(newer).collect::<Result<_, _>>()?).await?;
+                updates.push((table.to_string(), rows.iter().map(newer).collect::<Result<Vec<_>, _>>()?));
             }
-            let set_aside = parked.iter().map(|stream| {
-                let id = format!("{table}/{}/{}", stream.stream_type, stream.stream_id);
-                let entry = doc! {
-                    "table": table.to_string(), "stream_type": &stream.stream_type, "stream_id": &stream.stream_id,
-                    "position": signed(stream.position), "why": &stream.why, "retry": false,
-                };
-                doc! { "q": { "_id": id }, "u": { "$set": entry }, "upsert": true }
-            });
-            let set_aside: Vec<Document> = set_aside.collect();
-            if !set_aside.is_empty() {
-                self.update("parked", set_aside).await?;
+            if !parked.is_empty() {
+                updates.push(("parked".to_owned(), parked.iter().map(|stream| set_aside(*table, stream)).collect()));
             }
         }
+        let writing = updates.into_iter().map(|(collection, updates)| async move { self.update(&collection, updates).await });
+        stream::iter(writing).buffer_unordered(WRITES_AT_ONCE).try_collect::<()>().await?;
+        // The positions come last: what they say is there.
         let positions: Vec<Document> = changes
             .iter()
             .map(|Changes { table, position, .. }| {
@@ -302,13 +311,13 @@ impl Store for MongoStore {
     }
 
     async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<bool, StoreFault> {
-        let id = format!("{table}/{stream_type}/{stream_id}");
+        let id = parked_id(table, stream_type, stream_id);
         let done = self.parked_streams().update_one(doc! { "_id": id }, doc! { "$set": { "retry": true } }).await?;
         Ok(done.matched_count == 1)
     }
 
     async fn unpark(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<(), StoreFault> {
-        self.parked_streams().delete_one(doc! { "_id": format!("{table}/{stream_type}/{stream_id}") }).await?;
+        self.parked_streams().delete_one(doc! { "_id": parked_id(table, stream_type, stream_id) }).await?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Views follow the log: everything arrives once, however often and in whatever way it is read.
 
-use crate::world::{NOW, PRICE, World, booking, customer, launch, until, world};
+use crate::world::{PRICE, World, booking, customer, launch, until, world};
 use contract::{Listing, Status};
 use futures::StreamExt;
 use projections::{Freshness, Projection};
@@ -126,14 +126,9 @@ async fn events_that_jetstream_lost_come_from_postgres() {
         world.catalogue(2).await;
         until("the view follows", async || *running.position.borrow() > 5).await;
         world.bus.delete().await.unwrap();
-        for n in 0..12 {
-            world.hold(n % 2, n, &format!("{}A", 1 + n / 2 % 5)).await.events.first().map_or_else(|| panic!("not held"), drop);
-            if n == 8 {
-                break;
-            }
+        for n in 0..9 {
+            world.hold(n % 2, n, &format!("{}A", 1 + n / 2)).await;
         }
-        let head = world.operations();
-        drop(head);
         until("everything is shown", async || {
             let pages = [
                 world.customer().launch(&launch(0).to_string()).await.unwrap(),
@@ -184,7 +179,6 @@ async fn everything_is_counted_the_same_everywhere() {
             world.finance().totals().await.unwrap().captured,
             PRICE.times(3).plus(contract::Money::dollars(1_010_000)).plus(contract::Money::dollars(2_040_000))
         );
-        let _ = NOW;
         for running in running {
             running.stop().await;
         }

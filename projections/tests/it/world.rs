@@ -155,7 +155,7 @@ pub fn plan(n: u128) -> Plan {
         departs_at,
         price: Money::dollars(1_000_000 + 10_000 * (n as i64 % 7)),
         minimum_seats: 3,
-        mission: (n % 4 == 0).then(|| line("Étoile du Nord")),
+        mission: n.is_multiple_of(4).then(|| line("Étoile du Nord")),
     }
 }
 
@@ -191,6 +191,7 @@ impl World {
         })
         .await;
         let head = self.databases.feed().head().await.unwrap();
+        assert!(head > 0, "nothing has happened yet");
         until("the views are at the head", async || {
             let status = projections::status(&self.databases, Timestamp::now()).await.unwrap();
             status.views.iter().all(|view| view.position >= head)
