@@ -142,7 +142,7 @@ pub enum BoardSort {
 
 /// What the board shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct BoardQuery {
     /// Words of rocket, supplier, spaceport, destination or mission; all must match, by their beginning.

@@ -23,7 +23,7 @@ pub struct LogLine {
 
 /// Which log lines are wanted (`GET /api/core/logs`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct LogQuery {
     /// At least this bad: `error`, `warn` or `info`.

@@ -1,1 +1,14 @@
-//! Integration tests.
+//! The services over HTTP, with real servers behind them: everything runs in this process, each test in a namespace of its own.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod client;
+mod crash;
+mod documents;
+mod idempotency;
+mod import;
+mod journey;
+mod live;
+mod matrix;
+mod sessions;
+mod world;

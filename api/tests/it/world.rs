@@ -1,0 +1,268 @@
+//! An installation of its own for each test: a database, a stream, two document databases, and every role in this process.
+
+use crate::client::Client;
+use api::{
+    app::{App, Servers},
+    config::{Config, Given},
+    core::{
+        account::{Account, new_id},
+        token::Bearer,
+    },
+    roles,
+    web::serve,
+};
+use commands::{Ask, Executor, ask::digest};
+use contract::{BookingId, Cabin, Destination, Email, LaunchId, Line, Money, RocketId, Slug, SpaceportId, SupplierId, account::Role};
+use domain::{
+    Actor,
+    id::AccountId,
+    launch::{self, Launch, Plan},
+    policy::Policies,
+    rocket::{self, Build, Rocket},
+    slug::{self, SlugClaim},
+    spaceport::{self, Place, Spaceport},
+    supplier::{self, Profile, Supplier},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use std::{collections::BTreeSet, path::PathBuf};
+use tokio::{sync::oneshot, task::JoinHandle};
+use uuid::Uuid;
+
+pub(crate) const PASSWORD: &str = "a long enough password";
+
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
+}
+
+/// Names and addresses of one namespace.
+#[derive(Clone)]
+pub(crate) struct Namespace {
+    pub(crate) prefix: String,
+    pub(crate) postgres_url: String,
+    pub(crate) nats_url: String,
+    pub(crate) mongo_url: String,
+    pub(crate) keys: PathBuf,
+}
+
+impl Namespace {
+    pub(crate) async fn make() -> Self {
+        let prefix = format!("t_{}", Uuid::new_v4().simple());
+        let admin = variable("ASTRO_TEST_POSTGRES_URL");
+        let mut connection = PgConnection::connect(&admin).await.unwrap();
+        sqlx::query(&format!("CREATE DATABASE {prefix}")).execute(&mut connection).await.unwrap();
+        let (server, _) = admin.rsplit_once('/').unwrap();
+        Self {
+            postgres_url: format!("{server}/{prefix}"),
+            nats_url: variable("ASTRO_TEST_NATS_URL"),
+            mongo_url: variable("ASTRO_TEST_MONGO_URL"),
+            keys: std::env::temp_dir().join(&prefix),
+            prefix,
+        }
+    }
+    pub(crate) fn config(&self) -> Config {
+        Given {
+            postgres_url: self.postgres_url.clone(),
+            nats_url: self.nats_url.clone(),
+            mongo_url: self.mongo_url.clone(),
+            smtp_url: "smtp://127.0.0.1:9".to_owned(),
+            keys: self.keys.clone(),
+            prefix: self.prefix.clone(),
+        }
+        .into()
+    }
+    pub(crate) async fn drop(self, servers: &Servers) {
+        let _ = servers.bus.delete().await;
+        servers.mongo.system.drop().await.unwrap();
+        servers.mongo.client.database(&format!("{}_customer", self.prefix)).drop().await.unwrap();
+        servers.pool.close().await;
+        let mut connection = PgConnection::connect(&variable("ASTRO_TEST_POSTGRES_URL")).await.unwrap();
+        sqlx::query(&format!("DROP DATABASE {} WITH (FORCE)", self.prefix)).execute(&mut connection).await.unwrap();
+        let _ = std::fs::remove_dir_all(&self.keys);
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) base: String,
+    pub(crate) app: App,
+    pub(crate) servers: Servers,
+    place: Namespace,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+pub(crate) fn step(name: &str) -> Ask {
+    Ask::new(Uuid::new_v4(), Actor::System, digest(&[name.as_bytes()]))
+}
+
+/// A launch that is put on sale for a test.
+#[derive(Clone, Copy)]
+pub(crate) struct Flight {
+    pub(crate) rows: u8,
+    pub(crate) days: i64,
+    pub(crate) dollars: i64,
+    pub(crate) supplier: SupplierId,
+}
+
+pub(crate) const SUPPLIER: SupplierId = SupplierId(Uuid::from_u128(0x51));
+pub(crate) const OTHER_SUPPLIER: SupplierId = SupplierId(Uuid::from_u128(0x52));
+pub(crate) const SPACEPORT: SpaceportId = SpaceportId(Uuid::from_u128(0x53));
+pub(crate) const ROCKET: RocketId = RocketId(Uuid::from_u128(0x54));
+
+impl Default for Flight {
+    fn default() -> Self {
+        Self { rows: 5, days: 400, dollars: 1_250_000, supplier: SUPPLIER }
+    }
+}
+
+pub(crate) fn line(text: &str) -> Line {
+    Line::new(text).unwrap()
+}
+
+/// Two suppliers, a spaceport and a rocket.
+pub(crate) async fn fleet(executor: &Executor) {
+    let now = Timestamp::now();
+    for (id, name) in [(SUPPLIER, "Orbital Lines"), (OTHER_SUPPLIER, "Lunar Ferries")] {
+        let profile = Profile { legal_name: line(name), display_name: line(name), description: None, contact: None, country: line("US") };
+        executor.execute::<Supplier>(&id, supplier::Command::Register { profile, now }, &step("supplier")).await.unwrap();
+    }
+    let place = Place {
+        name: line("Cape Canaveral"),
+        location: line("Florida, United States"),
+        zone: line("America/New_York"),
+        latitude: 28.4,
+        longitude: -80.6,
+    };
+    executor.execute::<Spaceport>(&SPACEPORT, spaceport::Command::Add { place, now }, &step("spaceport")).await.unwrap();
+    let build =
+        Build { name: line("Atlas V"), model: None, range: Destination::Station, cabin: Cabin::new(5, 4, BTreeSet::new()).unwrap() };
+    executor.execute::<Rocket>(&ROCKET, rocket::Command::Add { supplier: SUPPLIER, build, now }, &step("rocket")).await.unwrap();
+}
+
+/// Puts a launch on sale.
+pub(crate) async fn schedule(executor: &Executor, flight: Flight) -> (LaunchId, Slug) {
+    let (launch, now) = (LaunchId(Uuid::new_v4()), Timestamp::now());
+    let slug: Slug = format!("atlas-v-{}", launch.0.simple()).parse().unwrap();
+    executor.execute::<SlugClaim>(&slug, slug::Command::Claim { launch }, &step("slug")).await.unwrap();
+    let plan = Plan {
+        slug: slug.clone(),
+        supplier: flight.supplier,
+        supplier_name: line("Orbital Lines"),
+        rocket: ROCKET,
+        rocket_name: line("Atlas V"),
+        range: Destination::Station,
+        cabin: Cabin::new(flight.rows, 4, BTreeSet::new()).unwrap(),
+        spaceport: SPACEPORT,
+        spaceport_name: line("Cape Canaveral"),
+        zone: line("America/New_York"),
+        latitude: 28.4,
+        longitude: -80.6,
+        destination: Destination::LowEarth,
+        departs_at: now + SignedDuration::from_hours(24 * flight.days),
+        price: Money::dollars(flight.dollars),
+        minimum_seats: 1,
+        mission: None,
+    };
+    let command = launch::Command::Schedule {
+        plan: Box::new(plan),
+        retired: false,
+        neighbours: vec![],
+        policies: Box::new(Policies::default()),
+        now,
+    };
+    executor.execute::<Launch>(&launch, command, &step("schedule")).await.unwrap();
+    (launch, slug)
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let place = Namespace::make().await;
+        let config = place.config();
+        let servers = Servers::connect(&config).await.unwrap();
+        let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let mailbox = Some("127.0.0.1:0".parse().unwrap());
+        let (roles, app) = roles::all(&config, &servers, listener, mailbox, None).await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(roles.run_until(async {
+            let _ = stopped.await;
+        }));
+        fleet(&app.executor).await;
+        Self { base, app, servers, place, stop, running }
+    }
+
+    /// Stops everything and leaves nothing behind.
+    pub(crate) async fn end(self) {
+        let Self { servers, place, stop, running, app, .. } = self;
+        stop.send(()).unwrap();
+        running.await.unwrap().unwrap();
+        drop(app);
+        place.drop(&servers).await;
+    }
+
+    pub(crate) async fn launch(&self, flight: Flight) -> (LaunchId, Slug) {
+        let (launch, slug) = schedule(&self.app.executor, flight).await;
+        self.visitor().until(&format!("/api/customer/launches/{slug}"), |_| true).await;
+        (launch, slug)
+    }
+
+    pub(crate) fn visitor(&self) -> Client {
+        Client::new(&self.base)
+    }
+
+    /// A customer who has just signed up.
+    pub(crate) async fn customer(&self) -> Client {
+        let client = self.visitor();
+        let email = format!("{}@example.org", Uuid::new_v4().simple());
+        client.post("/api/core/accounts", &json!({ "name": "Ada Lovelace", "email": email, "password": PASSWORD })).await.ok();
+        client
+    }
+
+    /// One who is signed in with this role, by a session made here: hashing passwords is tested elsewhere.
+    pub(crate) async fn with_role(&self, role: Role, supplier: Option<SupplierId>) -> Client {
+        let (id, now) = (new_id(), Timestamp::now());
+        let email = Email::new(&format!("{}@example.org", id.0.simple())).unwrap();
+        let account = Account::new(id, line("Erin Blake"), email, "none".to_owned(), role, supplier, now);
+        self.app.accounts.add(&account).await.unwrap();
+        let token = self.token(id, role, supplier).await;
+        self.visitor().with_token(&self.base, &token)
+    }
+
+    pub(crate) async fn token(&self, account: AccountId, role: Role, supplier: Option<SupplierId>) -> String {
+        let now = Timestamp::now();
+        let session = self.app.sessions.start(account, role, now).await.unwrap().session;
+        self.app.tokens.sign(Bearer { account, role, supplier, session }, now).unwrap()
+    }
+
+    pub(crate) async fn supplier(&self) -> Client {
+        self.with_role(Role::Supplier, Some(SUPPLIER)).await
+    }
+
+    /// What the launch itself says.
+    pub(crate) async fn state(&self, launch: LaunchId) -> Launch {
+        self.app.executor.load::<Launch>(&launch).await.unwrap().state
+    }
+}
+
+pub(crate) fn passenger(seat: &str) -> Value {
+    json!({ "seat": seat, "name": "Ada Lovelace", "email": "ada@example.org", "phone": "+44 20 7946 0000", "born": "1990-12-10" })
+}
+
+pub(crate) const GOOD_CARD: &str = "4242 4242 4242 4242";
+
+pub(crate) fn card(number: &str) -> Value {
+    json!({ "card_number": number, "expiry": "12/29", "cvc": "123" })
+}
+
+/// Holds seats, names passengers and pays; gives the booking.
+pub(crate) async fn book(client: &Client, launch: &str, seats: &[&str]) -> BookingId {
+    let held = client.ask(&format!("/api/customer/launches/{launch}/holds"), &json!({ "seats": seats })).await.ok();
+    let booking = held["booking"].as_str().unwrap().to_owned();
+    let passengers: Vec<Value> = seats.iter().map(|seat| passenger(seat)).collect();
+    let path = format!("/api/customer/launches/{launch}/bookings/{booking}");
+    client.put(&format!("{path}/passengers"), &json!({ "passengers": passengers })).await.ok();
+    let paid = client.ask(&format!("{path}/payments"), &card(GOOD_CARD)).await.ok();
+    assert_eq!(paid["confirmed"], true, "{paid}");
+    booking.parse().unwrap()
+}
