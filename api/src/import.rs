@@ -1,6 +1,6 @@
 //! Brings the demo catalogue of real launches into the system, through commands like everyone else. What is in the files is historic and
-//! dirty; the rules below, which also head the report, say what becomes of it. Reading CSV is [`table`]'s, inventing what the files do not
-//! say is [`catalogue`]'s.
+//! dirty; the rules below, which also head the report, say what becomes of it. Reading CSV is `table`'s, inventing what the files do not
+//! say is `catalogue`'s.
 
 mod catalogue;
 mod table;
@@ -28,7 +28,7 @@ use jiff::{
     tz::{self, TimeZone},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     fmt,
     path::PathBuf,
     time::{Duration, Instant},
@@ -472,12 +472,12 @@ fn flown_by(row: &Row, state: &str, suppliers: &mut BTreeMap<SupplierId, Profile
         }
     }
     let supplier = supplier_of_state(state);
-    if !suppliers.contains_key(&supplier) {
+    if let Entry::Vacant(vacant) = suppliers.entry(supplier) {
         let country = country_of(state).ok_or_else(|| wrong(row, "state_code", "is not a known state"))?;
         let name = line_of(row, "state_code", &format!("{country} state launches"))?;
         let description = Line::new(&format!("Launches of {country} for which the catalogue names no agency")).ok();
         let country = line_of(row, "state_code", state)?;
-        suppliers.insert(supplier, Profile { legal_name: name.clone(), display_name: name, description, contact: None, country });
+        vacant.insert(Profile { legal_name: name.clone(), display_name: name, description, contact: None, country });
     }
     Ok(supplier)
 }
