@@ -29,8 +29,8 @@ const NAMED_MAX: usize = 20;
 const LINGER: Duration = Duration::from_millis(1_500);
 /// How often the log is asked while lingering or waiting.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-/// How long to wait for the version in use to have read as far, before comparing.
-const LIVE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long the version in use may stand still while it is waited for, before comparing.
+const LIVE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// What to do with a rebuilt view that differs from the one in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -346,12 +346,15 @@ fn verdict(live: Option<&Stored>, shadow: Option<&Stored>, up_to: u64) -> Option
     })
 }
 
-/// Where both versions have read, once the live one is as far as the other or does not get there.
+/// Where both versions have read, once the live one is as far as the other, or does not move: perhaps no projector runs.
 async fn common(store: &dyn Store, view: &str, live: u32, shadow: u64) -> Result<u64, RebuildFault> {
-    let deadline = Instant::now() + LIVE_WAIT_MAX;
+    let (mut known, mut moved_at) = (None, Instant::now());
     loop {
         let position = store.standings().await?.get(view).and_then(|standing| standing.positions.get(&live).copied()).unwrap_or_default();
-        if position >= shadow || Instant::now() >= deadline {
+        if known != Some(position) {
+            (known, moved_at) = (Some(position), Instant::now());
+        }
+        if position >= shadow || moved_at.elapsed() >= LIVE_WAIT_MAX {
             return Ok(position.min(shadow));
         }
         sleep(ASK_EVERY).await;
@@ -368,7 +371,7 @@ async fn compare(
 ) -> Result<Parity, RebuildFault> {
     let shadow = lanes[0].table();
     catch_up(databases, store, lanes).await?;
-    let up_to = common(store, live.view, live.version, lanes[0].position()).await?;
+    let mut up_to = common(store, live.view, live.version, lanes[0].position()).await?;
     let mut parity = Parity::default();
     let mut moved = Vec::new();
     let (mut left, mut right) = (Scan::new(live), Scan::new(shadow));
@@ -394,7 +397,12 @@ async fn compare(
             break;
         }
         catch_up(databases, store, lanes).await?;
-        let up_to = common(store, live.view, live.version, lanes[0].position()).await?;
+        let before = up_to;
+        up_to = common(store, live.view, live.version, lanes[0].position()).await?;
+        if up_to == before {
+            break;
+        }
+        claim.renew().await?;
         let mut still = Vec::new();
         for ids in moved.chunks(COMPARE_MAX as usize) {
             let (a, b) = tokio::try_join!(store.read(live, ids), store.read(shadow, ids))?;

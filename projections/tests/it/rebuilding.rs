@@ -170,3 +170,32 @@ async fn the_journal_is_kept_as_it_is_and_sums_to_zero() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_nobody_keeps_up_can_be_rebuilt_and_is_then_taken_over() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(3).await;
+        world.settle().await;
+        for running in running {
+            running.stop().await;
+        }
+        world.hold(1, 1, "1A 1B").await;
+        until("the hold is sequenced", async || {
+            projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap().unsequenced == 0
+        })
+        .await;
+        let name: ViewName = "customer.launches".parse().unwrap();
+        let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        assert_eq!((rebuilt.compared, rebuilt.differing, rebuilt.moving, rebuilt.switched), (2, 0, 1, true), "{rebuilt:?}");
+        assert_eq!(world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap().card.held, 2);
+        let running = world.project_all();
+        world.hold(2, 2, "1A").await;
+        world.settle().await;
+        assert_eq!(world.customer().launch(&launch(2).to_string()).await.unwrap().unwrap().card.held, 1);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
