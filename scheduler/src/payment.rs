@@ -1,5 +1,5 @@
 //! Takes a payment: records that the provider is about to be asked, asks, records the answer. What the answer does to the booking is
-//! the launch's; a payment whose answer never came is looked after by [`crate::job`].
+//! the launch's; a payment whose answer never came is looked after by the scheduler's jobs.
 
 mod card;
 mod gateway;
@@ -12,7 +12,7 @@ pub use test_gateway::TestGateway;
 use commands::{Ask, Done, Executor, Failure, StreamVersion, ask::digest, clock::Clock};
 use domain::{
     Actor, Money,
-    booking::{PaymentState, Stage},
+    booking::{Payment, PaymentState, Stage},
     id::{BookingId, CustomerId, LaunchId, PaymentId},
     launch::{Command, Event, Launch, Refusal},
 };
@@ -90,31 +90,40 @@ pub async fn pay(executor: &Executor, gateway: &dyn Gateway, clock: &dyn Clock, 
     let unknown = || PayError::Unknown { payment, at: initiated.at.clone() };
 
     let loaded = executor.load::<Launch>(&launch).await.map_err(|_| unknown())?;
-    let known = loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking)?.payments.get(&payment));
-    let Some(amount) = known.map(|known| known.amount) else { return Err(unknown()) };
+    let known = loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking)?.payments.get(&payment)).cloned();
+    let Some(Payment { amount, state }) = known else { return Err(unknown()) };
 
-    let order = PaymentOrder { launch, booking, payment, amount, card };
-    let answer = match tokio::time::timeout(ANSWER_WAIT_MAX, gateway.capture(&order)).await {
-        Ok(Ok(Captured { reference })) => Answer::Captured { reference },
-        Ok(Err(GatewayError::Declined { reason })) => Answer::Declined { reason },
-        Ok(Err(GatewayError::Unknown(why))) => {
-            tracing::warn!(payment.id = %payment, "No answer from the payment provider: {why}");
-            return Err(unknown());
-        }
-        Err(_) => {
-            tracing::warn!(payment.id = %payment, "No answer from the payment provider in {} s", ANSWER_WAIT_MAX.as_secs());
-            return Err(unknown());
+    // What was given up as declined is not asked for again: the provider might take the money now.
+    let answer = match state {
+        PaymentState::Declined => Answer::Declined { reason: String::new() },
+        PaymentState::Initiated | PaymentState::Captured => {
+            let order = PaymentOrder { launch, booking, payment, amount, card };
+            capture(gateway, &order).await.ok_or_else(unknown)?
         }
     };
     match record(executor, clock, launch, booking, payment, &answer, ask.actor).await {
         Ok(Recorded::Captured { confirmed, at }) => Ok(Paid { payment, amount, confirmed, at }),
-        Ok(Recorded::Declined { at }) => {
-            let reason = if let Answer::Declined { reason } = answer { reason } else { "card_declined".to_owned() };
-            Err(PayError::Declined { payment, reason, at })
-        }
+        Ok(Recorded::Declined { reason, at }) => Err(PayError::Declined { payment, reason, at }),
         // The provider has answered; the watch over payments in doubt records it as soon as the store can be written again.
         Err(Failure::Busy { .. } | Failure::Unavailable(_)) => Err(unknown()),
         Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Asks the provider for the money; none when no answer came.
+async fn capture(gateway: &dyn Gateway, order: &PaymentOrder) -> Option<Answer> {
+    let payment = order.payment;
+    match tokio::time::timeout(ANSWER_WAIT_MAX, gateway.capture(order)).await {
+        Ok(Ok(Captured { reference })) => Some(Answer::Captured { reference }),
+        Ok(Err(GatewayError::Declined { reason })) => Some(Answer::Declined { reason }),
+        Ok(Err(GatewayError::Unknown(why))) => {
+            tracing::warn!(payment.id = %payment, "No answer from the payment provider: {why}");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(payment.id = %payment, "No answer from the payment provider in {} s", ANSWER_WAIT_MAX.as_secs());
+            None
+        }
     }
 }
 
@@ -124,7 +133,7 @@ pub(crate) enum Recorded {
     /// The money is here.
     Captured { confirmed: bool, at: StreamVersion },
     /// It never will be.
-    Declined { at: StreamVersion },
+    Declined { reason: String, at: StreamVersion },
 }
 
 /// Records the provider's answer. Its command id follows from the payment, so that every way an answer comes in records it once.
@@ -153,8 +162,10 @@ pub(crate) async fn record(
         Answer::Declined { reason } => {
             let ask = Ask::because_of(payment.0, payment.0, actor, "decline");
             let command = Command::DeclinePayment { booking, payment, reason: reason.clone(), now };
-            let Done { at, .. } = executor.execute::<Launch>(&launch, command, &ask).await?;
-            Ok(Recorded::Declined { at })
+            let Done { events, at, .. } = executor.execute::<Launch>(&launch, command, &ask).await?;
+            let recorded =
+                events.into_iter().find_map(|event| if let Event::PaymentDeclined { reason, .. } = event { Some(reason) } else { None });
+            Ok(Recorded::Declined { reason: recorded.unwrap_or_else(|| reason.clone()), at })
         }
     }
 }

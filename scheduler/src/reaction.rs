@@ -1,5 +1,5 @@
 //! Follows the log and queues the work that events ask for, in one transaction with how far it has read: every event is acted on, and
-//! what was queued twice is queued once. Doing the work is left to [`crate::job`]. Unlike a projection this is never rebuilt.
+//! what was queued twice is queued once. Doing the work is left to the jobs. Unlike a projection this is never rebuilt.
 
 use crate::job::{DOUBT_AFTER, Work};
 use domain::{AnyEvent, launch::Event};

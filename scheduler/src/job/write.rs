@@ -23,9 +23,13 @@ pub(super) async fn write(scheduler: &Scheduler, position: u64) -> Result<(), No
     let Some(envelope) = page.first() else { return Err(NotYet(format!("the log has no position {position}"))) };
     let event = AnyEvent::parse(&envelope.stream_type, envelope.payload.get()).map_err(NotYet::because)?;
     let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { return Ok(()) };
-    // As it was right after the event, so that a mail says the same whenever it is written.
-    let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(position)).await.map_err(NotYet::because)?;
-    let then: Launch = serde_json::from_value(then.state).map_err(NotYet::because)?;
+    let then = if matches!(*event, Event::Delayed { .. }) {
+        // As it was right after the event: who books later is not written to, however late this runs.
+        let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(position)).await;
+        serde_json::from_value(then.map_err(NotYet::because)?.state).map_err(NotYet::because)?
+    } else {
+        super::load::<Launch>(scheduler, &launch).await?
+    };
     let Some(manifest) = then.manifest() else { return Ok(()) };
     let reason = match *event {
         Event::BookingCancelled { by: CancelledBy::Abort, .. } => abort_reason(&scheduler.pool, launch).await.map_err(NotYet::because)?,
