@@ -95,6 +95,11 @@ pub enum Route {
         },
 }
 
+/// The address of a launch, with `seats` chosen such as `2C,2D`.
+fn launch_address(slug: &impl std::fmt::Display, seats: &str) -> String {
+    if seats.is_empty() { format!("/launches/{slug}") } else { format!("/launches/{slug}?seats={seats}") }
+}
+
 /// The app.
 #[component]
 pub fn App() -> Element {

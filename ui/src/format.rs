@@ -73,7 +73,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -133,9 +133,8 @@ pub const fn booking_status(status: BookingStatus) -> &'static str {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
-];
+const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 fn month_index(month: i8) -> usize {
@@ -150,7 +149,7 @@ mod tests {
     use super::*;
 
     fn departure(offset_minutes: i32, abbreviation: &str) -> Departure {
-        let at = Timestamp::from_second(1_830_367_200).expect("a moment"); // 2028-01-01T22:00:00Z
+        let at = "2028-01-01T22:00:00Z".parse().expect("a moment");
         Departure { at, zone: String::new(), offset_minutes, abbreviation: abbreviation.to_owned() }
     }
 

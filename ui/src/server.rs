@@ -63,7 +63,8 @@ pub fn customer(services: Router, public: &Path) -> Router {
 
 /// A desk's page: the same for each of its addresses, filled in the browser.
 pub fn desk(app: App, public: &Path) -> Router {
-    let page = shell(app, public).replace(MAIN, &format!("{MAIN}<!--placeholder0-->")).replace("</body>", &format!("{}</body>", data(NOTHING)));
+    let page =
+        shell(app, public).replace(MAIN, &format!("{MAIN}<!--placeholder0-->")).replace("</body>", &format!("{}</body>", data(NOTHING)));
     let answer = get(move || {
         let page = page.clone();
         async move { Html(page) }
@@ -143,7 +144,8 @@ fn frame(rendered: &str, shell: &str) -> Option<String> {
     let (main, script) = body.split_once(HYDRATION)?;
     let (hydration, _) = script.split_once('"')?;
     let (before, after) = shell.split_once(MAIN)?;
-    let before = before.replace("<title>Astro Bookings</title>", &format!("<title>{title}</title>")).replace("</head>", &format!("{more}</head>"));
+    let before =
+        before.replace("<title>Astro Bookings</title>", &format!("<title>{title}</title>")).replace("</head>", &format!("{more}</head>"));
     let after = after.replace("</body>", &format!("{}</body>", data(hydration)));
     Some(format!("{before}{MAIN}{main}{after}"))
 }

@@ -53,8 +53,7 @@ pub(super) async fn refresh() -> bool {
     let refreshing = REFRESHING.with_borrow_mut(|slot| {
         slot.get_or_insert_with(|| {
             async {
-                let ask =
-                    Ask { method: Method::Post, path: "/api/core/session/refresh".to_owned(), body: None, key: None, position: None };
+                let ask = Ask { method: Method::Post, path: "/api/core/session/refresh".to_owned(), body: None, key: None, position: None };
                 let done = matches!(send(&ask).await, Ok(reply) if reply.status < 300);
                 REFRESHING.set(None);
                 done

@@ -7,9 +7,7 @@ use dioxus::prelude::*;
 #[component]
 pub fn Pager(page: u32, pages: u64, total: u64, noun: String, href: Callback<u32, String>, onpage: Callback<u32>) -> Element {
     if pages <= 1 {
-        return rsx! {
-            p { class: "pager muted small", "{format::count(total)} {noun}" }
-        };
+        return rsx! {};
     }
     let step = |to: u32, word: &'static str, rel: &'static str, there: bool| {
         rsx! {

@@ -164,15 +164,7 @@ pub fn SeatMap(
 }
 
 #[component]
-fn SeatButton(
-    seat: Seat,
-    state: SeatState,
-    aisle: bool,
-    label: String,
-    here: bool,
-    id: String,
-    onpick: Option<Callback<()>>,
-) -> Element {
+fn SeatButton(seat: Seat, state: SeatState, aisle: bool, label: String, here: bool, id: String, onpick: Option<Callback<()>>) -> Element {
     let choosable = onpick.is_some() && matches!(state, SeatState::Free | SeatState::Mine);
     rsx! {
         span { role: "gridcell", class: "seat-cell", "data-aisle": if aisle { "true" } else { "false" },

@@ -41,7 +41,7 @@ pub const fn reach(destination: Destination) -> &'static str {
     match destination {
         Destination::Suborbital => "100 km and back",
         Destination::LowEarth => "408 km",
-        Destination::Station => "418 km, docking",
+        Destination::Station => "418 km",
         Destination::Moon => "384,400 km",
         Destination::Mars => "225,000,000 km",
     }
@@ -57,23 +57,43 @@ pub fn Trajectory(spaceport: String, latitude: f64, longitude: f64, destination:
         Destination::Suborbital => {
             let (x2, y2) = site(latitude, longitude + if east { 70.0 } else { -70.0 });
             let mid = f64::midpoint(x, x2);
-            (format!("M{x:.0} {y:.0} C{:.0} 60 {:.0} 60 {x2:.0} {y2:.0}", mid - 22.0, mid + 22.0), (mid, 96.0), if east { 90.0 } else { -90.0 })
+            (
+                format!("M{x:.0} {y:.0} C{:.0} 60 {:.0} 60 {x2:.0} {y2:.0}", mid - 22.0, mid + 22.0),
+                (mid, 96.0),
+                if east { 90.0 } else { -90.0 },
+            )
         }
         Destination::LowEarth => {
             let end = (side(470.0), 226.0);
-            (format!("M{x:.0} {y:.0} C{:.0} 118 {:.0} 96 {:.0} 226", x + (end.0 - x) * 0.1, side(330.0), end.0), end, if east { 142.0 } else { -142.0 })
+            (
+                format!("M{x:.0} {y:.0} C{:.0} 118 {:.0} 96 {:.0} 226", x + (end.0 - x) * 0.1, side(330.0), end.0),
+                end,
+                if east { 142.0 } else { -142.0 },
+            )
         }
         Destination::Station => {
             let end = (side(430.0), 192.0);
-            (format!("M{x:.0} {y:.0} C{:.0} 96 {:.0} 92 {:.0} 192", x + (end.0 - x) * 0.1, side(310.0), end.0), end, if east { 132.0 } else { -132.0 })
+            (
+                format!("M{x:.0} {y:.0} C{:.0} 96 {:.0} 92 {:.0} 192", x + (end.0 - x) * 0.1, side(310.0), end.0),
+                end,
+                if east { 132.0 } else { -132.0 },
+            )
         }
         Destination::Moon => {
             let end = (side(404.0), 96.0);
-            (format!("M{x:.0} {y:.0} C{:.0} 70 {:.0} 190 {:.0} 96", x + (end.0 - x) * 0.02, side(300.0), end.0), end, if east { 38.0 } else { -38.0 })
+            (
+                format!("M{x:.0} {y:.0} C{:.0} 70 {:.0} 190 {:.0} 96", x + (end.0 - x) * 0.02, side(300.0), end.0),
+                end,
+                if east { 38.0 } else { -38.0 },
+            )
         }
         Destination::Mars => {
             let end = (side(424.0), 84.0);
-            (format!("M{x:.0} {y:.0} C{:.0} 10 {:.0} 250 {:.0} 84", x - (end.0 - x) * 0.18, side(350.0), end.0), end, if east { 22.0 } else { -22.0 })
+            (
+                format!("M{x:.0} {y:.0} C{:.0} 10 {:.0} 250 {:.0} 84", x - (end.0 - x) * 0.18, side(350.0), end.0),
+                end,
+                if east { 22.0 } else { -22.0 },
+            )
         }
     };
     let label = format!("Trajectory from {spaceport} to {}", destination.title());

@@ -4,6 +4,7 @@ use super::{
     BoardAddress, HOME, Route,
     filters::{Destinations, Filters, Sorting},
     frame::Night,
+    launch_address,
     loaded::use_loaded,
 };
 use crate::{
@@ -58,7 +59,6 @@ pub(super) fn Board(address: ReadSignal<BoardAddress>) -> Element {
                     div { class: "results-head",
                         h2 { class: "results-title", role: "status",
                             {format::plural(found.launches.total, "launch", "launches")}
-                            " with seats"
                             if asked.0.supplier.is_some() {
                                 if let Some(first) = found.launches.items.first() {
                                     " by {first.supplier_name}"
@@ -121,7 +121,6 @@ pub(super) fn use_now() -> Signal<Timestamp> {
 fn Hero(launch: LaunchCard, now: Timestamp) -> Element {
     let seconds = (launch.departure.at.as_second() - now.as_second()).max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    let route = Route::Launch { slug: launch.slug.to_string(), seats: String::new() };
     rsx! {
         div { class: "hero",
             div {
@@ -134,7 +133,7 @@ fn Hero(launch: LaunchCard, now: Timestamp) -> Element {
                     CountPart { number: format!("{minutes:02}"), word: if minutes == 1 { "minute" } else { "minutes" } }
                     CountPart { number: launch.left().to_string(), word: if launch.left() == 1 { "seat left" } else { "seats left" } }
                 }
-                Link { class: "btn", "data-kind": "primary", to: route, "Choose seats from {launch.price}" }
+                Link { class: "btn", "data-kind": "primary", to: launch_address(&launch.slug, ""), "Choose seats from {launch.price}" }
             }
             Trajectory {
                 spaceport: launch.spaceport_name.clone(),
@@ -189,9 +188,10 @@ fn LaunchRow(launch: LaunchCard) -> Element {
         let from = format::civil(from, launch.departure.offset_minutes);
         format!("{} {}", from.day(), format::month(from.month()))
     });
-    let seats = format!("{left} of {} seats left", launch.capacity);
+    let seats =
+        if left == 0 { format!("All {} seats taken", launch.capacity) } else { format!("{left} of {} seats left", launch.capacity) };
     rsx! {
-        Link { class: "card launch", to: Route::Launch { slug: launch.slug.to_string(), seats: String::new() },
+        Link { class: "card launch", to: launch_address(&launch.slug, ""),
             div { class: "date",
                 b { {format!("{:02}", local.day())} }
                 span {

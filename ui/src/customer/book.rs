@@ -3,6 +3,7 @@
 use super::{
     HOME, Route,
     frame::Night,
+    launch_address,
     loaded::use_private,
     passengers::Passengers,
     payment::Payment,
@@ -137,9 +138,9 @@ fn Steps(trip: Trip, at: At, reload: Callback<()>, onedit: Callback<()>) -> Elem
                     At::Done => rsx! { Outcome { trip: trip.clone() } },
                 }
             }
-            aside { class: "card panel", "aria-label": "Your booking",
+            aside { class: "card panel", "aria-label": "Your booking", "data-place": "book",
                 if let Some(expires_at) = booking.expires_at.filter(|_| at < At::Done) {
-                    HoldClock { seats: seats.clone(), expires_at, onover: reload }
+                    HoldClock { seats: booking.seats.clone(), expires_at, onover: reload }
                 }
                 h2 { class: "panel-title", "{launch.rocket_name}" }
                 p { class: "small muted",
@@ -223,7 +224,7 @@ fn Outcome(trip: Trip) -> Element {
                     Link {
                         class: "btn",
                         "data-kind": "primary",
-                        to: Route::Launch { slug: trip.launch.slug.to_string(), seats: booking.seats.iter().map(ToString::to_string).collect::<Vec<_>>().join(",") },
+                        to: launch_address(&trip.launch.slug, &booking.seats.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
                         "Choose seats again"
                     }
                     Link { class: "btn", "data-kind": "quiet", to: to_trip, "Details" }

@@ -6,10 +6,7 @@ use crate::{
     components::{Button, ButtonKind, Dialog, Loading, Notice, NoticeKind},
     format,
 };
-use contract::{
-    Code, Problem, Seat,
-    booking::Cancel,
-};
+use contract::{Code, Problem, Seat, booking::Cancel};
 use dioxus::prelude::*;
 
 /// Shows the quote and, when it is accepted, cancels for exactly that.

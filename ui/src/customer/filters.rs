@@ -9,12 +9,13 @@ use contract::{
 use dioxus::prelude::*;
 
 /// What "up to" offers, in whole dollars.
-const PRICES: [(u64, &str); 7] = [
+const PRICES: [(u64, &str); 8] = [
     (250_000, "$250,000"),
     (500_000, "$500,000"),
     (1_000_000, "$1 million"),
     (2_500_000, "$2.5 million"),
     (5_000_000, "$5 million"),
+    (10_000_000, "$10 million"),
     (20_000_000, "$20 million"),
     (50_000_000, "$50 million"),
 ];
@@ -42,7 +43,7 @@ pub(super) fn Filters(address: BoardAddress) -> Element {
         form { class: "filters", role: "search", "aria-label": "Launches", action: "/", method: "get", onsubmit: submit, key: "{address}",
             label { class: "filters-search",
                 "Search"
-                input { name: "search", r#type: "search", value: query.search.clone(), placeholder: "Any rocket, supplier or spaceport", autocomplete: "off", maxlength: "200" }
+                input { name: "search", r#type: "search", value: query.search.clone(), placeholder: "Rocket, supplier, spaceport", autocomplete: "off", maxlength: "200" }
             }
             label {
                 "From"

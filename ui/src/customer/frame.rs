@@ -106,7 +106,9 @@ fn Who(name: String, role: Role) -> Element {
     };
     rsx! {
         details { class: "who",
-            summary { class: "btn", {name} }
+            summary { class: "btn", "aria-label": "{name}, your account",
+                {name.split_whitespace().next().unwrap_or("You").to_owned()}
+            }
             div { class: "who-menu card",
                 Link { to: "/trips", "My trips" }
                 if let Some((address, words)) = desk {

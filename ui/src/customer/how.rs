@@ -5,10 +5,22 @@ use crate::components::Title;
 use dioxus::prelude::*;
 
 const STEPS: [(&str, &str); 4] = [
-    ("Choose a launch", "Every launch shows its price, its date by the spaceport's clock, how many seats are left and how sure it is. A launch is confirmed once its minimum of seats is sold."),
-    ("Choose your seats", "Up to four on a launch. When you keep them they are yours alone for a quarter of an hour; others see them as held."),
-    ("Name who flies and pay", "Who sits where, then one payment. If it arrives, the seats are sold to you; if it is too late and they are gone, all of it goes back by itself."),
-    ("Fly, or change your mind", "You see what cancelling gives back before you decide, to the cent. If the date moves you may cancel for free for a while; if the launch is aborted you get everything back."),
+    (
+        "Choose a launch",
+        "Every launch shows its price, its date by the spaceport's clock, how many seats are left and how sure it is. A launch is confirmed once its minimum of seats is sold.",
+    ),
+    (
+        "Choose your seats",
+        "Up to four on a launch. When you keep them they are yours alone for a quarter of an hour; others see them as held.",
+    ),
+    (
+        "Name who flies and pay",
+        "Who sits where, then one payment. If it arrives, the seats are sold to you; if it is too late and they are gone, all of it goes back by itself.",
+    ),
+    (
+        "Fly, or change your mind",
+        "You see what cancelling gives back before you decide, to the cent. If the date moves you may cancel for free for a while; if the launch is aborted you get everything back.",
+    ),
 ];
 
 const STATES: [(&str, &str, &str); 6] = [

@@ -4,13 +4,16 @@ use super::{
     BoardAddress, HOME, Route,
     board::{nearly_full, status_detail},
     frame::Night,
+    launch_address,
     live::{Line, use_live},
     loaded::use_loaded,
 };
 use crate::{
     browser,
     client::{self, use_intent},
-    components::{Button, ButtonKind, Empty, Failed, LaunchPill, Loading, Moment, Notice, NoticeKind, SeatMap, Timeline, Title, Trajectory},
+    components::{
+        Button, ButtonKind, Empty, Failed, LaunchPill, Loading, Moment, Notice, NoticeKind, SeatMap, Timeline, Title, Trajectory,
+    },
     format,
     session::{Session, use_session},
 };
@@ -255,7 +258,7 @@ fn story(page: &LaunchPage) -> Vec<Moment> {
     let offset = page.card.departure.offset_minutes;
     let tone = |event: &str| match event {
         "confirmed" | "launched" => "good",
-        "delayed" | "repriced" => "warn",
+        "delayed" | "repriced" | "viability_warned" => "warn",
         "aborted" | "failed" => "bad",
         _ => "",
     };
@@ -300,7 +303,7 @@ fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost
     let label = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let total = page.card.price.times(mine.len());
     let visitor = *session.read() == Session::Visitor;
-    let back = Route::Launch { slug: slug.clone(), seats: label.clone() }.to_string();
+    let back = launch_address(&slug, &label);
     let chosen = !mine.is_empty();
     let hold = {
         let mine = mine.clone();

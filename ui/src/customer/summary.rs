@@ -1,7 +1,7 @@
 //! What a booking comes to, and until when the seats are kept.
 
 use crate::{browser, format};
-use contract::{Money, booking::Term, launch::Departure};
+use contract::{Money, Seat, booking::Term, launch::Departure};
 use dioxus::prelude::*;
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,7 +12,7 @@ const SPOKEN_AT_SECONDS: [i64; 3] = [300, 60, 20];
 
 /// Minutes and seconds left, and the clock time it ends. Says once when it is over.
 #[component]
-pub(super) fn HoldClock(seats: String, expires_at: Timestamp, onover: Callback<()>) -> Element {
+pub(super) fn HoldClock(seats: Vec<Seat>, expires_at: Timestamp, onover: Callback<()>) -> Element {
     let mut now = use_signal(browser::now);
     let mut over = use_signal(|| false);
     use_future(move || async move {
@@ -34,7 +34,10 @@ pub(super) fn HoldClock(seats: String, expires_at: Timestamp, onover: Callback<(
             b { role: "timer", "aria-label": "{left / 60} minutes left", {clock} }
             span {
                 if left > 0 {
-                    "{seats} kept for you until {until}. Pay before then and they are yours."
+                    {format::and(&seats)}
+                    if seats.len() == 1 { " is" } else { " are" }
+                    " kept for you until {until}. Pay before then and "
+                    if seats.len() == 1 { "it stays yours." } else { "they stay yours." }
                 } else {
                     "The hold ended at {until}."
                 }
@@ -55,8 +58,7 @@ pub(super) fn Sum(seats: String, number: u64, price_each: Money, total: Money, w
         dl { class: "sum",
             dt { "{format::plural(number, \"seat\", \"seats\")}, {seats}" }
             dd { class: "num", {total.to_string()} }
-            dt { class: "muted small", "{price_each} each, taxes included" }
-            dd {}
+            dd { class: "note muted small", "{price_each} each, taxes included" }
             dt { class: "total", {words} }
             dd { class: "num total", {total.to_string()} }
         }

@@ -1,18 +1,11 @@
 //! One of my bookings: who flies, what was paid and refunded, what happened, and giving seats up.
 
 use super::{
-    Route,
-    board::status_detail,
-    book::find,
-    cancel::CancelDialog,
-    frame::Night,
-    launch::ViewerTime,
-    loaded::use_private,
-    payment::exact,
-    sign::MustSignIn,
-    summary::Terms,
+    Route, board::status_detail, book::find, cancel::CancelDialog, frame::Night, launch::ViewerTime, launch_address, loaded::use_private,
+    payment::exact, sign::MustSignIn, summary::Terms,
 };
 use crate::{
+    browser,
     components::{BookingPill, Button, ButtonKind, Empty, Failed, LaunchPill, Loading, Moment, Notice, NoticeKind, Stale, Timeline, Title},
     format,
     session::{Session, use_session},
@@ -80,7 +73,8 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
     let launch = trip.launch.clone();
     let mut asked = use_signal(|| Asked::Nothing);
     let mut done = use_signal(|| None::<String>);
-    let cancellable = booking.status == BookingStatus::Confirmed && matches!(launch.status, Status::Scheduled | Status::Confirmed | Status::Delayed);
+    let cancellable =
+        booking.status == BookingStatus::Confirmed && matches!(launch.status, Status::Scheduled | Status::Confirmed | Status::Delayed);
     let local = format::local(&launch.departure);
     let unpaid = booking.status == BookingStatus::Held;
     rsx! {
@@ -158,7 +152,7 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
                         }
                     }
                 }
-                MoneySection { booking: booking.clone(), offset: launch.departure.offset_minutes }
+                MoneySection { booking: booking.clone() }
                 section { class: "card padded",
                     h2 { class: "section-title", "What has happened" }
                     Timeline { steps: steps(&booking) }
@@ -180,7 +174,7 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
                         Button { kind: ButtonKind::Danger, onclick: move |_| asked.set(Asked::All), "Cancel the booking" }
                     }
                 }
-                Link { class: "btn", "data-kind": "quiet", "data-wide": "true", to: Route::Launch { slug: launch.slug.to_string(), seats: String::new() }, "The launch" }
+                Link { class: "btn", "data-kind": "quiet", "data-wide": "true", to: launch_address(&launch.slug, ""), "The launch" }
             }
         }
         if asked() != Asked::Nothing {
@@ -200,8 +194,13 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
     }
 }
 
+/// By the viewer's own clock: what happened to the booking happened to them. The page is drawn in the browser only.
+fn own_time(at: jiff::Timestamp) -> String {
+    format::moment(format::civil(at, browser::viewer_offset_minutes(at).unwrap_or(0)))
+}
+
 #[component]
-fn MoneySection(booking: Booking, offset: i32) -> Element {
+fn MoneySection(booking: Booking) -> Element {
     rsx! {
         section { class: "card padded",
             h2 { class: "section-title", "Payments and refunds" }
@@ -220,10 +219,10 @@ fn MoneySection(booking: Booking, offset: i32) -> Element {
                         }
                         tbody {
                             for payment in booking.payments.iter() {
-                                PaymentLine { key: "{payment.id}", payment: payment.clone(), offset }
+                                PaymentLine { key: "{payment.id}", payment: payment.clone() }
                             }
                             for refund in booking.refunds.iter() {
-                                RefundLine { key: "{refund.id}", refund: refund.clone(), offset }
+                                RefundLine { key: "{refund.id}", refund: refund.clone() }
                             }
                         }
                     }
@@ -234,7 +233,7 @@ fn MoneySection(booking: Booking, offset: i32) -> Element {
 }
 
 #[component]
-fn PaymentLine(payment: Payment, offset: i32) -> Element {
+fn PaymentLine(payment: Payment) -> Element {
     let Payment { amount, card, state, at, reason, .. } = payment;
     let (shown, word) = match state {
         PaymentState::Captured => ("Paid", "captured"),
@@ -243,7 +242,7 @@ fn PaymentLine(payment: Payment, offset: i32) -> Element {
     };
     rsx! {
         tr {
-            td { class: "num small", {format::moment(format::civil(at, offset))} }
+            td { class: "num small", {own_time(at)} }
             td { "Payment, {card}" }
             td {
                 {shown}
@@ -257,7 +256,7 @@ fn PaymentLine(payment: Payment, offset: i32) -> Element {
 }
 
 #[component]
-fn RefundLine(refund: Refund, offset: i32) -> Element {
+fn RefundLine(refund: Refund) -> Element {
     let why = match refund.reason {
         RefundReason::Cancelled => "you cancelled",
         RefundReason::Aborted => "the launch was aborted",
@@ -271,7 +270,7 @@ fn RefundLine(refund: Refund, offset: i32) -> Element {
     };
     rsx! {
         tr {
-            td { class: "num small", {format::moment(format::civil(refund.at, offset))} }
+            td { class: "num small", {own_time(refund.at)} }
             td {
                 "Refund"
                 span { class: "muted small", ", {why}" }
@@ -284,14 +283,14 @@ fn RefundLine(refund: Refund, offset: i32) -> Element {
 
 fn steps(booking: &Booking) -> Vec<Moment> {
     let tone = |event: &str| match event {
-        "confirmed" | "payment_captured" | "refunded" | "refund_paid" | "flown" => "good",
-        "expired" | "payment_declined" | "delayed" => "warn",
-        "cancelled" | "aborted" | "refund_failed" => "bad",
+        "booking_confirmed" | "confirmed" | "payment_captured" | "refund_paid" | "launched" => "good",
+        "hold_expired" | "payment_declined" | "delayed" | "passenger_cancelled" | "viability_warned" => "warn",
+        "booking_cancelled" | "aborted" | "failed" | "refund_failed" => "bad",
         _ => "",
     };
     let step = |step: &contract::booking::Step| Moment {
         title: step.title.clone(),
-        when: format::utc(step.at),
+        when: own_time(step.at),
         text: step.text.clone(),
         tone: tone(&step.event),
     };

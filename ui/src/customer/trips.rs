@@ -1,18 +1,16 @@
 //! My bookings, newest first.
 
-use super::{
-    HOME, Route,
-    frame::Night,
-    loaded::use_private,
-    sign::MustSignIn,
-};
+use super::{HOME, Route, frame::Night, loaded::use_private, sign::MustSignIn};
 use crate::{
     client::{self, ListQuery},
     components::{BookingPill, Empty, Failed, LaunchPill, Loading, Pager, Stale, Title},
     format,
     session::{Session, use_session},
 };
-use contract::{Status, booking::{BookingStatus, Trip}};
+use contract::{
+    Status,
+    booking::{BookingStatus, Trip},
+};
 use dioxus::prelude::*;
 
 /// How many bookings a page has.
