@@ -15,13 +15,11 @@ pub type Position = AppendHeaders<[(HeaderName, String); 1]>;
 pub type Read<T> = (AppendHeaders<Option<(HeaderName, &'static str)>>, Json<T>);
 
 /// Where the command stands.
-#[must_use]
 pub fn position(at: &StreamVersion) -> Position {
     AppendHeaders([(POSITION, at.to_string())])
 }
 
 /// A read, with word of it when it is older than asked for.
-#[must_use]
 pub fn read<T>(stale: bool, body: T) -> Read<T> {
     (AppendHeaders(stale.then_some((STALE, "true"))), Json(body))
 }

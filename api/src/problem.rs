@@ -16,7 +16,10 @@ pub const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Anything but success.
 #[derive(Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
     problem: Problem,
     retry_after: Option<Duration>,
     cause: Option<anyhow::Error>,
@@ -31,31 +34,32 @@ impl ApiError {
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let retry_after = matches!(code, Code::Unavailable | Code::TooManyRequests).then_some(RETRY_AFTER_DEFAULT);
-        Self { problem: Problem { code, message: message.into(), details: Value::Null }, retry_after, cause: None, at: None }
+        let problem = Problem { code, message: message.into(), details: Value::Null };
+        Self(Box::new(Told { problem, retry_after, cause: None, at: None }))
     }
     /// The same with details, whose shape follows from the code.
     #[must_use]
     pub fn with(mut self, details: Value) -> Self {
-        self.problem.details = details;
+        self.0.problem.details = details;
         self
     }
     /// The same with the time after which asking again makes sense.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after);
+        self.0.retry_after = Some(after);
         self
     }
     /// The same with what lies behind it: logged once, never answered.
     #[must_use]
     pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     /// The same for a command that failed and yet recorded something: reads must not be older.
     #[must_use]
     pub fn at(mut self, at: &StreamVersion) -> Self {
-        self.at = Some(at.clone());
+        self.0.at = Some(at.clone());
         self
     }
 
@@ -85,7 +89,7 @@ impl ApiError {
     /// The code it is answered with.
     #[must_use]
     pub fn code(&self) -> Code {
-        self.problem.code
+        self.0.problem.code
     }
 }
 
@@ -126,22 +130,22 @@ impl Fields {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if let Some(cause) = &self.cause {
+        let status = StatusCode::from_u16(self.0.problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(cause) = &self.0.cause {
             if status == StatusCode::INTERNAL_SERVER_ERROR {
                 tracing::error!("A request failed: {cause:#}");
             } else {
                 tracing::warn!("A request could not be served: {cause:#}");
             }
         }
-        let mut response = (status, Json(&self.problem)).into_response();
-        if let Some(after) = self.retry_after {
+        let mut response = (status, Json(&self.0.problem)).into_response();
+        if let Some(after) = self.0.retry_after {
             let seconds = after.as_millis().div_ceil(1000).max(1);
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from_str(&seconds.to_string()).unwrap_or(HeaderValue::from_static("1")));
         }
-        if let Some(at) = &self.at
+        if let Some(at) = &self.0.at
             && let (Ok(name), Ok(value)) = (HeaderName::try_from(POSITION), HeaderValue::from_str(&at.to_string()))
         {
             response.headers_mut().insert(name, value);

@@ -160,7 +160,7 @@ fn hash(peppered: &[u8]) -> anyhow::Result<String> {
     let mut salt = [0; SALT_BYTES];
     aws_lc_rs::rand::fill(&mut salt)?;
     let salt = SaltString::encode_b64(&salt).map_err(|error| anyhow::anyhow!("salt: {error}"))?;
-    let hash = argon2().and_then(|argon2| Ok(argon2.hash_password(peppered, &salt)));
+    let hash = argon2().map(|argon2| argon2.hash_password(peppered, &salt));
     let hash = hash.map_err(|error| anyhow::anyhow!("argon2: {error}"))?.map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
     Ok(hash.to_string())
 }

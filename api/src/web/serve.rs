@@ -12,7 +12,6 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 pub const DRAIN_FOR: Duration = Duration::from_secs(5);
 
 /// `router` with everything that goes around it.
-#[must_use]
 pub fn dressed(router: Router) -> Router {
     router
         .layer(middleware::from_fn(guard::same_origin))
