@@ -19,6 +19,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// Talks until the other side quits, falls silent or breaks the rules.
 pub(super) async fn converse(stream: TcpStream, mailbox: &Mailbox) -> io::Result<()> {
+    // A conversation of small turns: nothing is gained by waiting for more to send.
+    stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut from: Option<String> = None;
@@ -78,8 +80,7 @@ pub(super) async fn converse(stream: TcpStream, mailbox: &Mailbox) -> io::Result
             }
             _ => "502 not known here".to_owned(),
         };
-        writer.write_all(answer.as_bytes()).await?;
-        writer.write_all(b"\r\n").await?;
+        writer.write_all(format!("{answer}\r\n").as_bytes()).await?;
     }
     Ok(())
 }
