@@ -15,8 +15,8 @@ pub use chart::{Bar, Bars, MonthChart, Occupancy, short_money};
 pub use door::Door;
 pub use icon::{Icon, Shape};
 pub use parts::{
-    AsOf, DepartureTime, Detail, Lost, PageHead, Pages, Search, Sieve, Tile, amount, departure_line, draw, exact, fields_of, booking_states, happenings, launch_states, payment_word, refund_word, relative_days,
-    steps, words,
+    AsOf, DepartureTime, Detail, Lost, PageHead, Pages, Search, Sieve, Tile, amount, booking_states, departure_line, draw, exact,
+    fields_of, happenings, launch_states, payment_word, refund_word, relative_days, steps, words,
 };
 pub use shell::{NavItem, Shell};
 pub use sift::Sift;

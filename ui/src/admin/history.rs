@@ -10,6 +10,7 @@ use crate::{
     format,
 };
 use contract::{
+    Code,
     account::Role,
     operations::{StreamEvent, StreamHit, StreamState, Verification},
 };
@@ -106,7 +107,7 @@ fn Hits(sift: ReadSignal<Sift>) -> Element {
         if hits.is_empty() {
             return rsx! {
                 div { class: "card",
-                    Empty { title: "No stream found",
+                    Empty { title: if search.read().is_empty() { "Which stream?" } else { "No stream found" },
                         if search.read().is_empty() { "Search for a launch by its rocket, mission or slug, or paste any id." } else { "Try fewer words, or paste an id." }
                     }
                 }
@@ -275,6 +276,9 @@ fn StateAsOf(sift: ReadSignal<Sift>) -> Element {
             div { class: "panel-body",
                 match &*state.read() {
                     None => rsx! { Loading { lines: 5 } },
+                    Some(Err(problem)) if problem.code == Code::NotFound => rsx! {
+                        Notice { kind: NoticeKind::Info, "Nothing had happened to it by then." }
+                    },
                     Some(Err(problem)) => rsx! { Failed { what: "The state", problem: problem.clone() } },
                     Some(Ok(state)) => rsx! { StateJson { state: state.clone() } },
                 }
@@ -290,9 +294,6 @@ fn StateJson(state: StreamState) -> Element {
         p { class: "muted small",
             "{format::plural(state.sequence, \"event\", \"events\")} applied, up to position "
             span { class: "num", {format::count(state.position)} }
-        }
-        if state.sequence == 0 {
-            Notice { kind: NoticeKind::Info, "Nothing had happened to it by then." }
         }
         pre { class: "raw tall", tabindex: "0", "{json}" }
     }

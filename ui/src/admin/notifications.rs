@@ -66,7 +66,7 @@ fn Queue(sift: ReadSignal<Sift>) -> Element {
                 let open = page.items.iter().find(|one| one.id == now.open).cloned();
                 rsx! {
                     Table { caption: "Notifications, newest first", columns, rows, base: BASE, sift: now.clone(),
-                        Pages { base: BASE, sift: now.clone(), total: page.total, per_page: page.per_page, noun: "notifications", position: page.position }
+                        Pages { base: BASE, sift: now.clone(), total: page.total, per_page: page.per_page, noun: "notifications" }
                     }
                     if let Some(one) = open {
                         NotificationDetail { key: "{one.id}", one, sift: now.clone(), onchanged: move |()| list.restart() }

@@ -26,7 +26,7 @@ pub fn short_money(amount: Money) -> String {
     let absolute = dollars.unsigned_abs();
     let tenths = |unit: u64| {
         let tenths = (absolute * 10 + unit / 2) / unit;
-        if tenths % 10 == 0 { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
+        if tenths.is_multiple_of(10) { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
     };
     match absolute {
         0..1_000_000 => Money::dollars(dollars).to_string(),

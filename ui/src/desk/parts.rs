@@ -173,7 +173,8 @@ pub fn Pages(base: String, sift: Sift, total: u64, per_page: u32, noun: String, 
     let page = sift.page().min(pages);
     let first = u64::from(page - 1) * u64::from(per_page) + 1;
     let last = (u64::from(page) * u64::from(per_page)).min(total);
-    let mut near: Vec<u32> = [1, page.saturating_sub(1), page, page.saturating_add(1), pages].into_iter().filter(|at| (1..=pages).contains(at)).collect();
+    let mut near: Vec<u32> =
+        [1, page.saturating_sub(1), page, page.saturating_add(1), pages].into_iter().filter(|at| (1..=pages).contains(at)).collect();
     near.sort_unstable();
     near.dedup();
     rsx! {
@@ -281,7 +282,11 @@ pub fn departure_line(departure: &Departure) -> String {
 pub fn DepartureTime(departure: Departure) -> Element {
     let yours = browser::viewer_offset_minutes(departure.at).filter(|offset| *offset != departure.offset_minutes).map(|offset| {
         let (there, here) = (format::local(&departure), format::civil(departure.at, offset));
-        if there.date() == here.date() { format::clock(here) } else { format!("{} {}, {}", here.day(), format::month(here.month()), format::clock(here)) }
+        if there.date() == here.date() {
+            format::clock(here)
+        } else {
+            format!("{} {}, {}", here.day(), format::month(here.month()), format::clock(here))
+        }
     });
     let there = format::local(&departure);
     rsx! {

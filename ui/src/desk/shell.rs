@@ -58,7 +58,8 @@ pub fn Shell(
         }
     }
     let path = here.split(['?', '#']).next().unwrap_or_default().to_owned();
-    let current = |item: &NavItem| path == item.to || (item.to != home && path.strip_prefix(item.to).is_some_and(|rest| rest.starts_with('/')));
+    let current =
+        |item: &NavItem| path == item.to || (item.to != home && path.strip_prefix(item.to).is_some_and(|rest| rest.starts_with('/')));
     let shown = |item: &&NavItem| item.roles.is_empty() || me.as_ref().is_some_and(|me| item.roles.contains(&me.role));
     rsx! {
         div { class: "desk",

@@ -3,7 +3,10 @@
 use crate::{
     client::{self, ListQuery},
     components::{BookingPill, Choice, Empty, LaunchPill, Pill, Stale, Timeline},
-    desk::{Column, Detail, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, booking_states, departure_line, draw, exact, payment_word, refund_word, steps, words},
+    desk::{
+        Column, Detail, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, booking_states, departure_line, draw, exact,
+        payment_word, refund_word, steps, words,
+    },
     format,
 };
 use contract::{
@@ -58,13 +61,7 @@ pub(super) fn row(row: &BookingRow) -> Row {
 pub fn Bookings(sift: ReadSignal<Sift>) -> Element {
     let query = use_memo(move || {
         let sift = sift.read();
-        ListQuery {
-            page: sift.page(),
-            per_page: 25,
-            search: sift.search.clone(),
-            status: sift.status.clone(),
-            ..ListQuery::default()
-        }
+        ListQuery { page: sift.page(), per_page: 25, search: sift.search.clone(), status: sift.status.clone(), ..ListQuery::default() }
     });
     let list = use_resource(move || {
         let query = query();

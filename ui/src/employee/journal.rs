@@ -1,12 +1,15 @@
 //! The double-entry journal: every line, the balances, and whether they sum to zero.
 
 use crate::{
-    client::{self, ListQuery},
+    client::{self, Answer, ListQuery},
     components::Empty,
     desk::{Column, Icon, PageHead, Pages, Row, Shape, Sieve, Sift, Table, amount, draw, exact, words},
     format,
 };
-use contract::finance::{AccountBalance, Journal, JournalLine};
+use contract::{
+    LaunchId,
+    finance::{AccountBalance, Journal, JournalLine},
+};
 use dioxus::prelude::*;
 
 const BASE: &str = "/employee/journal";
@@ -27,7 +30,7 @@ pub fn JournalPage(sift: ReadSignal<Sift>) -> Element {
     });
     let journal = use_resource(move || {
         let query = query();
-        async move { client::journal(&query).await }
+        async move { client::journal(&by_id(query).await?).await }
     });
     let now = sift.read().clone();
     let of = match (now.launch.is_empty(), now.booking.is_empty()) {
@@ -43,6 +46,15 @@ pub fn JournalPage(sift: ReadSignal<Sift>) -> Element {
         }
         {draw(journal, "The journal", |journal| rsx! { Book { journal: journal.clone(), sift: now.clone() } })}
     }
+}
+
+/// The query with the launch's id where the address has its slug, which people can read and type.
+async fn by_id(query: ListQuery) -> Answer<ListQuery> {
+    if query.launch.is_empty() || query.launch.parse::<LaunchId>().is_ok() {
+        return Ok(query);
+    }
+    let launch = client::launch(&query.launch).await?.card.id.to_string();
+    Ok(ListQuery { launch, ..query })
 }
 
 /// One exact value to narrow by, taken when it is complete.

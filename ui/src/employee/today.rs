@@ -10,6 +10,9 @@ use crate::{
 use contract::finance::{LaunchRevenue, Today};
 use dioxus::prelude::*;
 
+/// Launches drawn.
+const TOP_MAX: usize = 5;
+
 /// The page.
 #[component]
 pub fn TodayPage() -> Element {
@@ -22,7 +25,7 @@ pub(super) fn launch_bars(launches: &[LaunchRevenue]) -> Vec<Bar> {
     let bar = |launch: &LaunchRevenue| Bar {
         key: launch.launch.to_string(),
         label: format!("{} to {}", launch.rocket_name, launch.destination.title()),
-        note: format::day(format::civil(launch.departs_at, 0)),
+        note: format!("{}, {}", launch.supplier_name, format::day(format::civil(launch.departs_at, 0))),
         to: format!("/employee/journal?launch={}", launch.slug),
         net: launch.net,
         back: launch.refunded,
@@ -66,7 +69,7 @@ fn Day(today: Today) -> Element {
                     if today.top_launches.is_empty() {
                         p { class: "muted", "No money has moved yet." }
                     } else {
-                        Bars { bars: launch_bars(&today.top_launches) }
+                        Bars { bars: launch_bars(today.top_launches.get(..TOP_MAX).unwrap_or(&today.top_launches)) }
                     }
                 }
             }

@@ -122,12 +122,7 @@ fn Bookings(rows: Vec<BookingRow>) -> Element {
             }
         };
     }
-    let columns = vec![
-        Column::data("Booking"),
-        Column::text("Passengers"),
-        Column::text("State").lead(),
-        Column::number("Paid, USD"),
-    ];
+    let columns = vec![Column::data("Booking"), Column::text("Passengers"), Column::text("State").lead(), Column::number("Paid, USD")];
     let rows = rows
         .into_iter()
         .map(|row| Row {

@@ -4,8 +4,8 @@ use crate::{
     client::{self, ListQuery},
     components::{Choice, Empty, LaunchPill, Stale, Timeline},
     desk::{
-        Column, DepartureTime, Detail, Occupancy, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, departure_line, draw, happenings,
-        launch_states,
+        Column, DepartureTime, Detail, Occupancy, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, departure_line, draw,
+        happenings, launch_states,
     },
     format,
 };

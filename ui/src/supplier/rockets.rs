@@ -27,7 +27,8 @@ pub fn Rockets() -> Element {
         let wanted = done();
         let mut rockets = client::rockets().await?;
         for _ in 0..SHOWN_TRIES_MAX {
-            let shown = wanted.as_ref().is_none_or(|(_, rocket)| rockets.iter().any(|one| one.id == rocket.id && one.retired == rocket.retired));
+            let shown =
+                wanted.as_ref().is_none_or(|(_, rocket)| rockets.iter().any(|one| one.id == rocket.id && one.retired == rocket.retired));
             if shown {
                 break;
             }
@@ -56,14 +57,16 @@ fn Fleet(rockets: Vec<Rocket>, changed: Callback<(String, Rocket)>) -> Element {
             div { class: "card", Empty { title: "No rockets yet", "Add the first one; launches are scheduled with it." } }
         };
     }
-    let columns = vec![Column::text("Rocket"), Column::text("Reaches"), Column::text("State").lead(), Column::number("Cabin"), Column::number("Seats"), Column::text("Service")];
+    let columns = vec![Column::text("Rocket"), Column::text("State").lead(), Column::number("Seats"), Column::text("Service")];
     let rows = rockets
         .into_iter()
         .map(|rocket| Row {
             key: rocket.id.to_string(),
             cells: vec![
-                rsx! { b { "{rocket.name}" } },
-                rsx! { {rocket.range.title()} },
+                rsx! {
+                    b { "{rocket.name}" }
+                    small { "reaches {rocket.range.title()}" }
+                },
                 rsx! {
                     if rocket.retired {
                         Pill { state: "expired", text: "Retired" }
@@ -71,8 +74,10 @@ fn Fleet(rockets: Vec<Rocket>, changed: Callback<(String, Rocket)>) -> Element {
                         Pill { state: "confirmed", text: "In service" }
                     }
                 },
-                rsx! { "{rocket.cabin.rows()} x {rocket.cabin.seats_per_row()}" },
-                rsx! { "{rocket.capacity}" },
+                rsx! {
+                    "{rocket.capacity}"
+                    small { "{rocket.cabin.rows()} x {rocket.cabin.seats_per_row()}" }
+                },
                 rsx! {
                     if !rocket.retired {
                         Retire { rocket: rocket.clone(), changed }
@@ -135,7 +140,13 @@ fn AddForm(changed: Callback<(String, Rocket)>) -> Element {
     let mut typed_wrong = use_signal(BTreeMap::<String, String>::new);
     let mut errors = fields_of(problem.read().as_ref());
     errors.extend(typed_wrong());
-    let seats = move || blocked().split([',', ' ']).filter(|seat| !seat.is_empty()).map(|seat| seat.to_uppercase().parse::<Seat>()).collect::<Result<Vec<_>, _>>();
+    let seats = move || {
+        blocked()
+            .split([',', ' '])
+            .filter(|seat| !seat.is_empty())
+            .map(|seat| seat.to_uppercase().parse::<Seat>())
+            .collect::<Result<Vec<_>, _>>()
+    };
     let preview = match (rows().parse::<u8>(), across().parse::<u8>(), seats()) {
         (Ok(rows), Ok(across), Ok(blocked)) => Cabin::new(rows, across, blocked.into_iter().collect()).ok(),
         _ => None,
@@ -169,7 +180,10 @@ fn AddForm(changed: Callback<(String, Rocket)>) -> Element {
             match answer {
                 Ok(rocket) => {
                     name.set(String::new());
-                    changed.call((format!("{} is in service with {}.", rocket.name, format::plural(u64::from(rocket.capacity), "seat", "seats")), rocket));
+                    changed.call((
+                        format!("{} is in service with {}.", rocket.name, format::plural(u64::from(rocket.capacity), "seat", "seats")),
+                        rocket,
+                    ));
                 }
                 Err(refused) => {
                     problem.set(Some(refused));

@@ -125,7 +125,8 @@ fn ScheduleForm(rockets: Vec<Rocket>, spaceports: Vec<Spaceport>) -> Element {
                 }
                 Err(refused) => {
                     let named = client::field_errors(&refused);
-                    let beside = field_of(refused.code).or_else(|| FIELDS.into_iter().find(|field| named.iter().any(|(name, _)| name == field)));
+                    let beside =
+                        field_of(refused.code).or_else(|| FIELDS.into_iter().find(|field| named.iter().any(|(name, _)| name == field)));
                     problem.set(Some(refused));
                     browser::focus(beside.unwrap_or("refused"));
                 }
