@@ -45,8 +45,10 @@ const CAUGHT_UP_WITHIN: u64 = 1_000;
 /// Connections to the servers, for any role.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// The event store and the Postgres views.
+    /// The event store, to write to. Reads have connections of their own, so that they never keep commands waiting.
     pub pool: PgPool,
+    /// The event store and the Postgres views, to read.
+    pub reading: PgPool,
     /// The bus.
     pub bus: Bus,
     /// The log.
@@ -64,12 +66,15 @@ impl Servers {
     pub async fn connect(config: &Config) -> Result<Self> {
         let url = config.postgres_url()?;
         let (nats, mongo) = (config.nats_url()?, config.mongo_url()?);
-        let pool = commands::connect(url, config.postgres_connections).await.context("ASTRO_POSTGRES_URL: Postgres cannot be reached")?;
+        let writing = config.postgres_connections / 2;
+        let down = "ASTRO_POSTGRES_URL: Postgres cannot be reached";
+        let pool = commands::connect(url, writing).await.context(down)?;
+        let reading = commands::connect(url, config.postgres_connections - writing).await.context(down)?;
         let bus = Bus::connect(nats, &config.prefix).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
         let mongo = mongo::connect(mongo, &config.prefix).await?;
-        let feed = Feed::new(pool.clone(), Some(bus.clone()));
-        let databases = Databases::new(pool.clone(), &mongo.client, &config.prefix, feed.clone());
-        Ok(Self { pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases })
+        let feed = Feed::new(reading.clone(), Some(bus.clone()));
+        let databases = Databases::new(reading.clone(), &mongo.client, &config.prefix, feed.clone());
+        Ok(Self { pool, reading, wake: Wake::over(bus.clone()), bus, feed, mongo, databases })
     }
 
     /// Starts an executor of this process.
@@ -93,7 +98,7 @@ pub struct Views {
 /// The shared parts.
 #[derive(Debug)]
 pub struct Shared {
-    /// The event store.
+    /// The event store, to read.
     pub pool: PgPool,
     /// The log.
     pub feed: Feed,
@@ -161,7 +166,7 @@ impl App {
             async move { reader.launch(&launch.to_string()).await.ok().flatten() }.boxed()
         });
         Ok(Self(Arc::new(Shared {
-            pool: servers.pool.clone(),
+            pool: servers.reading.clone(),
             feed: servers.feed.clone(),
             clock: Arc::new(SystemClock),
             policies: InForce::new(executor.clone()),

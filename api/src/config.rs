@@ -38,10 +38,16 @@ pub struct Config {
     #[arg(long, env = "ASTRO_PREFIX", global = true, default_value = "astro", value_parser = prefix, value_name = "WORD")]
     pub prefix: String,
     /// Which log lines are kept, such as `info` or `info,commands=debug`
-    #[arg(long, env = "ASTRO_LOG", global = true, default_value = "info,sqlx=warn,async_nats=warn", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "ASTRO_LOG",
+        global = true,
+        default_value = "info,sqlx=warn,async_nats=warn,dioxus_server=error",
+        value_name = "FILTER"
+    )]
     pub log: String,
-    /// Connections to Postgres, at most
-    #[arg(long, env = "ASTRO_POSTGRES_CONNECTIONS", global = true, default_value_t = 24, value_parser = clap::value_parser!(u32).range(2..=500), value_name = "N")]
+    /// Connections to Postgres, at most; half of them for writing
+    #[arg(long, env = "ASTRO_POSTGRES_CONNECTIONS", global = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(4..=500), value_name = "N")]
     pub postgres_connections: u32,
 }
 

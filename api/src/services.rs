@@ -134,5 +134,5 @@ pub fn router(app: &App, services: &[Service]) -> Router {
             .layer(Extension(*service));
         all = all.merge(router);
     }
-    all.route("/api/{*path}", axum::routing::any(no_such_path)).with_state(app.clone())
+    all.route("/api/{*path}", axum::routing::any(no_such_path)).fallback(no_such_path).with_state(app.clone())
 }

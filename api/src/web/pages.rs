@@ -7,7 +7,8 @@ use axum::{
     Router,
     extract::{Request, State},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
 };
 use http::StatusCode;
 use std::path::Path;
@@ -36,6 +37,12 @@ pub fn around(services: Router, apps: &[App], folder: &Path) -> Result<Router> {
             App::Customer => router.fallback_service(ui::server::customer(services.clone(), folder)),
             desk => router.merge(ui::server::desk(*desk, folder)),
         };
+    }
+    if let [desk] = apps
+        && *desk != App::Customer
+    {
+        let address = format!("/{}", desk.as_str());
+        router = router.route("/", get(move || async move { Redirect::temporary(&address) }));
     }
     Ok(router.layer(middleware::from_fn_with_state(files, serve)))
 }

@@ -6,7 +6,7 @@ use axum::{Router, middleware};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 /// How long open requests have to end.
 pub const DRAIN_FOR: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ pub fn dressed(router: Router) -> Router {
         .layer(middleware::from_fn(guard::same_origin))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(guard::REQUESTS_MAX)), guard::limit))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn(headers::add))
 }
 

@@ -10,5 +10,6 @@ mod import;
 mod journey;
 mod live;
 mod matrix;
+mod pages;
 mod sessions;
 mod world;

@@ -77,6 +77,7 @@ impl Namespace {
         servers.mongo.system.drop().await.unwrap();
         servers.mongo.client.database(&format!("{}_customer", self.prefix)).drop().await.unwrap();
         servers.pool.close().await;
+        servers.reading.close().await;
         let mut connection = PgConnection::connect(&variable("ASTRO_TEST_POSTGRES_URL")).await.unwrap();
         sqlx::query(&format!("DROP DATABASE {} WITH (FORCE)", self.prefix)).execute(&mut connection).await.unwrap();
         let _ = std::fs::remove_dir_all(&self.keys);
@@ -177,8 +178,14 @@ pub(crate) async fn schedule(executor: &Executor, flight: Flight) -> (LaunchId, 
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with_pages(None).await
+    }
+
+    /// With the apps in this folder.
+    pub(crate) async fn with_pages(ui: Option<PathBuf>) -> Self {
         let place = Namespace::make().await;
-        let config = place.config();
+        let mut config = place.config();
+        config.ui = ui;
         let servers = Servers::connect(&config).await.unwrap();
         let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
