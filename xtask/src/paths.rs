@@ -41,8 +41,18 @@ impl Paths {
 
     /// Build output for the browser: apart, because features and flags differ.
     pub(crate) fn target_wasm(&self) -> PathBuf {
+        self.target_of("wasm")
+    }
+
+    /// Build output of programs that a build needs: apart, so that web apps and services can be built side by side.
+    pub(crate) fn target_tools(&self) -> PathBuf {
+        self.target_of("tools")
+    }
+
+    fn target_of(&self, what: &str) -> PathBuf {
         let mut dir = self.target().into_os_string();
-        dir.push("-wasm");
+        dir.push("-");
+        dir.push(what);
         dir.into()
     }
 

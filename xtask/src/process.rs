@@ -139,6 +139,8 @@ pub(crate) fn cargo_progress(progress: &crate::step::Progress) -> impl FnMut(&st
         if let Some(rest) = line.trim_start().strip_prefix("Compiling ") {
             count += 1;
             progress.say(format!("{count} crates, at {}", rest.split(' ').next().unwrap_or(rest)));
+        } else if line.trim_start().starts_with("Blocking waiting for file lock") {
+            progress.say("waiting for another cargo to end");
         }
     }
 }

@@ -83,13 +83,13 @@ pub(crate) fn build(paths: &Paths, profile: Profile, logs: &Path, progress: &Pro
     cargo.args(["build", "-p", "ui", "--bins", "--features", "web", "--target", TARGET, "--profile", profile.name()]);
     process::run(cargo, &logs.join("ui-build.log"), process::cargo_progress(progress))?;
     let mut cargo = paths.cargo();
-    cargo.args(["build", "-p", "bindgen", "--release"]);
+    cargo.args(["build", "-p", "bindgen", "--release"]).env("CARGO_TARGET_DIR", paths.target_tools());
     process::run(cargo, &logs.join("bindgen-build.log"), process::cargo_progress(progress))?;
 
     let out = paths.target().join("ui").join(profile.name());
     let built = paths.target_wasm().join(TARGET).join(profile.name());
     let inputs: Vec<PathBuf> = APPS.iter().map(|app| built.join(app).with_extension("wasm")).collect();
-    let bindgen = paths.target().join("release/bindgen");
+    let bindgen = paths.target_tools().join("release/bindgen");
     let assets = paths.root.join("ui/assets");
     let mut stamp = profile.brotli_quality().to_owned();
     for file in inputs.iter().chain([&bindgen]).cloned().chain(files_below(&assets)?) {
