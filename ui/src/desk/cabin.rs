@@ -41,3 +41,20 @@ pub fn MiniCabin(cabin: Cabin, taken: Vec<TakenSeat>) -> Element {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cabin_says_what_became_of_its_seats() {
+        let seat = |label: &str| label.parse::<Seat>().expect("a seat");
+        let cabin = Cabin::new(2, 4, [seat("2D")].into()).expect("a cabin");
+        let taken = vec![TakenSeat { seat: seat("1A"), held: false }, TakenSeat { seat: seat("1B"), held: true }];
+        let html = dioxus_ssr::render_element(rsx! { MiniCabin { cabin, taken } });
+        assert!(html.contains("1 sold, 1 held, 5 free"), "{html}");
+        for said in ["1A, sold", "1B, held", "1C, free", "2D, blocked"] {
+            assert!(html.contains(said), "{said}: {html}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use contract::{Money, finance::MonthRevenue};
 use dioxus::prelude::*;
 
 const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 330.0;
+const HEIGHT: f64 = 375.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 26.0;
@@ -178,6 +178,41 @@ mod tests {
         assert_eq!(short_money(Money::dollars(-21_000_000)), "-$21m");
         assert_eq!(short_money(Money::dollars(250_000)), "$250,000");
         assert_eq!(short_money(Money::ZERO), "$0");
+    }
+
+    #[test]
+    fn occupancy_is_said_before_it_is_drawn() {
+        let html = dioxus_ssr::render_element(rsx! { Occupancy { sold: 6, held: 0, capacity: 24, minimum: 8 } });
+        assert!(html.contains("6/24") && html.contains("25 %"), "{html}");
+        assert!(html.contains(r#"width="25.00""#) && html.contains("Confirmed from 8 seats"), "{html}");
+        let html = dioxus_ssr::render_element(rsx! { Occupancy { sold: 0, held: 2, capacity: 0 } });
+        assert!(html.contains("2 held"), "{html}");
+    }
+
+    #[test]
+    fn a_chart_speaks_every_month_and_survives_a_loss() {
+        let month = |month: &str, dollars| MonthRevenue { month: month.to_owned(), net: Money::dollars(dollars) };
+        let months = vec![month("2026-11", 1_200_000), month("2026-12", -300_000)];
+        let html = dioxus_ssr::render_element(rsx! { MonthChart { months } });
+        assert!(html.contains("2026-11 $1,200,000, 2026-12 -$300,000"), "{html}");
+        assert!(html.contains("Nov") && html.contains("Dec") && !html.contains("NaN"), "{html}");
+        assert!(!dioxus_ssr::render_element(rsx! { MonthChart { months: vec![] } }).contains("svg"));
+        let html = dioxus_ssr::render_element(rsx! { MonthChart { months: vec![month("2026-11", 0)] } });
+        assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
+    }
+
+    #[test]
+    fn bars_share_one_scale() {
+        let bar = |key: &str, net, back| Bar {
+            key: key.to_owned(),
+            label: key.to_owned(),
+            note: String::new(),
+            to: String::new(),
+            net: Money::dollars(net),
+            back: Money::dollars(back),
+        };
+        let html = dioxus_ssr::render_element(rsx! { Bars { bars: vec![bar("one", 75, 25), bar("two", 50, 0)] } });
+        assert!(html.contains(r#"width="75.00""#) && html.contains(r#"width="25.00""#) && html.contains(r#"width="50.00""#), "{html}");
     }
 
     #[test]
