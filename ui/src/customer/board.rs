@@ -57,7 +57,7 @@ pub(super) fn Board(address: ReadSignal<BoardAddress>) -> Element {
                 Some(Ok(found)) => rsx! {
                     Destinations { address: asked.clone(), counts: found.destinations.clone() }
                     div { class: "results-head",
-                        h2 { class: "results-title", role: "status",
+                        h2 { class: "results-title", "aria-live": "polite",
                             {format::plural(found.launches.total, "launch", "launches")}
                             if asked.0.supplier.is_some() {
                                 if let Some(first) = found.launches.items.first() {

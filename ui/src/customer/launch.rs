@@ -129,7 +129,7 @@ fn Shown(first: LaunchPage, seats: String) -> Element {
                     h1 {
                         {card.spaceport_name.clone()}
                         span { class: "arrow", role: "img", "aria-label": "to", "\u{2192}" }
-                        {card.destination.title()}
+                        span { class: "nowrap", {card.destination.title()} }
                     }
                     div { class: "launch-by",
                         span {
@@ -295,7 +295,7 @@ fn what_changed(before: &LaunchPage, after: &LaunchPage) -> String {
 /// What was chosen, what it comes to, and the way on.
 #[component]
 fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost: Callback<Vec<Seat>>) -> Element {
-    let session = use_session();
+    let mut session = use_session();
     let intent = use_intent();
     let mut busy = use_signal(|| false);
     let mut problem = use_signal(|| None::<Problem>);
@@ -320,6 +320,9 @@ fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost
                         if why.code == Code::SeatsTaken {
                             let seats = why.details.get("seats").and_then(|seats| serde_json::from_value(seats.clone()).ok());
                             onlost.call(seats.unwrap_or_default());
+                        }
+                        if why.code == Code::SignInRequired {
+                            session.set(Session::Visitor); // it has ended since; the way on is then to sign in
                         }
                         problem.set(Some(why));
                     }

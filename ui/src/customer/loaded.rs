@@ -1,6 +1,9 @@
 //! How a page gets its data: the server waits for it and sends it along, the browser starts from that.
 
-use crate::client::Answer;
+use crate::{
+    client::Answer,
+    session::{Session, use_session},
+};
 use contract::{Code, Problem};
 use dioxus::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -70,11 +73,18 @@ where
     T: 'static,
     F: Future<Output = Answer<T>> + 'static,
 {
+    let mut session = use_session();
     use_resource(move || {
         let reading = (cfg!(not(feature = "server")) && wanted()).then(&mut read);
         async move {
             match reading {
-                Some(reading) => reading.await,
+                Some(reading) => {
+                    let answer = reading.await;
+                    if matches!(&answer, Err(problem) if problem.code == Code::SignInRequired) {
+                        session.set(Session::Visitor); // it has ended since
+                    }
+                    answer
+                }
                 None => std::future::pending().await,
             }
         }

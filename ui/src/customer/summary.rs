@@ -10,18 +10,25 @@ const TICK_MS: u32 = 1_000;
 /// When the time left is spoken, in seconds before the end.
 const SPOKEN_AT_SECONDS: [i64; 3] = [300, 60, 20];
 
-/// Minutes and seconds left, and the clock time it ends. Says once when it is over.
+/// Once it is over, how often that is told: the service ends holds a moment after their time.
+const TOLD_TIMES_MAX: u32 = 20;
+/// Between those, in ticks.
+const TOLD_EVERY_TICKS: u32 = 3;
+
+/// Minutes and seconds left, and the clock time it ends. Tells when it is over, until it goes away.
 #[component]
 pub(super) fn HoldClock(seats: Vec<Seat>, expires_at: Timestamp, onover: Callback<()>) -> Element {
     let mut now = use_signal(browser::now);
-    let mut over = use_signal(|| false);
     use_future(move || async move {
-        loop {
+        let mut ticks_over = 0;
+        while ticks_over < TOLD_TIMES_MAX * TOLD_EVERY_TICKS {
             browser::sleep(TICK_MS).await;
             now.set(browser::now());
-            if !over() && now() >= expires_at {
-                over.set(true);
-                onover.call(());
+            if *now.peek() >= expires_at {
+                if ticks_over % TOLD_EVERY_TICKS == 0 {
+                    onover.call(());
+                }
+                ticks_over += 1;
             }
         }
     });

@@ -89,7 +89,7 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
                     h1 {
                         {launch.spaceport_name.clone()}
                         span { class: "arrow", role: "img", "aria-label": "to", "\u{2192}" }
-                        {launch.destination.title()}
+                        span { class: "nowrap", {launch.destination.title()} }
                     }
                     div { class: "launch-by",
                         span {
@@ -139,7 +139,7 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
                                             class: "plain small",
                                             id: "give-up-{passenger.seat}",
                                             r#type: "button",
-                                            "aria-label": "Cancel the seat of {passenger.name}",
+                                            "aria-label": "Cancel this seat, {passenger.seat} of {passenger.name}",
                                             onclick: {
                                                 let seat = passenger.seat;
                                                 move |_| asked.set(Asked::One(seat))
