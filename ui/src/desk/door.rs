@@ -39,7 +39,7 @@ pub fn Door(desk: String, promise: String, #[props(default)] wrong: Option<Me>) 
     rsx! {
         Title { text: "Sign in | {desk}" }
         div { class: "door",
-            div { class: "door-night",
+            header { class: "door-night",
                 Mark { desk: desk.clone() }
                 svg { view_box: "0 0 400 400", fill: "none", stroke: "currentColor", "aria-hidden": "true",
                     circle { cx: "200", cy: "460", r: "190", stroke_width: "1.5", opacity: ".5" }
