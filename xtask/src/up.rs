@@ -276,7 +276,14 @@ fn status_of(port: u16, path: &str) -> Option<u16> {
 fn print_welcome(run: &Run, detached: bool, took: Duration) {
     let address = &run.address;
     print_line(&format!("\nAstro Bookings runs at {address} (after {})\n", seconds(took)));
-    for (who, path) in [("customers", "/"), ("suppliers", "/supplier"), ("employees", "/employee"), ("operators", "/admin")] {
+    let pages = [
+        ("customers", "/"),
+        ("suppliers", "/supplier"),
+        ("employees", "/employee"),
+        ("operators", "/admin"),
+        ("all mail", "/admin/mailbox"),
+    ];
+    for (who, path) in pages {
         print_line(&format!("  {who:<10} {address}{path}"));
     }
     print_sign_ins(&run.demo);
