@@ -4,4 +4,3 @@ window.initial_dioxus_hydration_data = document.getElementById("hydration")?.dat
 window.hydrate_queue = [];
 const { default: start } = await import(value("astro-glue"));
 await start({ module_or_path: value("astro-module") });
-document.documentElement.dataset.ready = "true";

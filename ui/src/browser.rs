@@ -41,11 +41,11 @@ pub async fn sleep(milliseconds: u32) {
     }
 }
 
-/// Says on the document (`<html data-ready>`) that the page answers to clicks now: what the server rendered is taken over.
+/// Says on the document (`<html data-ready="true">`) that the page answers to clicks now: what the server rendered is taken over.
 pub fn mark_ready() {
     #[cfg(feature = "web")]
     if let Some(root) = web_sys::window().and_then(|window| window.document()).and_then(|document| document.document_element()) {
-        let _ = root.set_attribute("data-ready", "");
+        let _ = root.set_attribute("data-ready", "true");
     }
 }
 

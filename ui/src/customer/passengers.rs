@@ -104,7 +104,7 @@ pub(super) fn Passengers(trip: Trip, onnamed: Callback<()>) -> Element {
     let number = forms.read().len();
     let wrong = errors.read().len();
     rsx! {
-        form { class: "stack", novalidate: true, "aria-label": "Passengers", onsubmit: submit,
+        form { class: "stack", method: "post", novalidate: true, "aria-label": "Passengers", onsubmit: submit,
             if wrong > 0 {
                 Notice { kind: NoticeKind::Bad, {format::plural(wrong as u64, "field needs", "fields need")} " your attention." }
             } else if let Some(why) = problem() {

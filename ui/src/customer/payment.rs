@@ -148,7 +148,7 @@ pub(super) fn Payment(trip: Trip, onpaid: Callback<()>, onedit: Callback<()>) ->
                 }
             }
         }
-        form { class: "card padded stack", novalidate: true, "aria-label": "Payment", onsubmit: submit,
+        form { class: "card padded stack", method: "post", novalidate: true, "aria-label": "Payment", onsubmit: submit,
             h2 { "Card" }
             if let Some(why) = problem() {
                 Notice { kind: if matches!(why.code, Code::PaymentUnknown | Code::PaymentInFlight) { NoticeKind::Warn } else { NoticeKind::Bad },

@@ -1,4 +1,5 @@
-//! Signing in and opening an account, and going back to where one was.
+//! Signing in and opening an account, and going back to where one was. Forms that hold secrets post: should they ever be sent by the
+//! browser itself, nothing of them is in an address.
 
 use super::{HOME, Route, frame::Night};
 use crate::{
@@ -100,7 +101,7 @@ pub(super) fn SignIn(next: ReadSignal<String>) -> Element {
         Title { text: "Sign in" }
         Night { div { class: "lead lead-small", h1 { "Sign in" } } }
         main { class: "page after-night sign", id: "content",
-            form { class: "card padded stack", novalidate: true, "aria-label": "Sign in", onsubmit: submit,
+            form { class: "card padded stack", method: "post", novalidate: true, "aria-label": "Sign in", onsubmit: submit,
                 Coming { next: next() }
                 if let Some(why) = problem() {
                     Notice { kind: NoticeKind::Bad, {why.message} }
@@ -197,7 +198,7 @@ pub(super) fn SignUp(next: ReadSignal<String>) -> Element {
         Title { text: "Open an account" }
         Night { div { class: "lead lead-small", h1 { "Open an account" } } }
         main { class: "page after-night sign", id: "content",
-            form { class: "card padded stack", novalidate: true, "aria-label": "Open an account", onsubmit: submit,
+            form { class: "card padded stack", method: "post", novalidate: true, "aria-label": "Open an account", onsubmit: submit,
                 Coming { next: next() }
                 if let Some(why) = problem() {
                     Notice { kind: NoticeKind::Bad, {why.message} }

@@ -103,6 +103,7 @@ fn SignInForm(desk: String) -> Element {
         h1 { "Sign in to the {desk.to_lowercase()} desk" }
         form {
             class: "form",
+            method: "post",
             onsubmit: move |event: FormEvent| {
                 event.prevent_default();
                 async move {
