@@ -231,12 +231,14 @@ impl App {
         self.views.operations.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
     }
 
-    /// Fails while a view is far behind the log.
+    /// Fails while a view is far behind what is written.
     pub async fn views_are_caught_up(&self) -> Result<()> {
         let head = self.feed.head().await?;
         let (customer, operations, finance) =
             tokio::try_join!(self.views.customer.position(), self.views.operations.position(), self.views.finance.position())?;
         let last = customer.min(operations).min(finance);
+        let unsequenced = commands::sequence::status(&self.pool).await?.unsequenced;
+        anyhow::ensure!(unsequenced <= CAUGHT_UP_WITHIN, "{unsequenced} events have no place in the log yet");
         anyhow::ensure!(head.saturating_sub(last) <= CAUGHT_UP_WITHIN, "a view is {} events behind", head.saturating_sub(last));
         Ok(())
     }

@@ -50,8 +50,9 @@ pub(super) struct Sequencer {
 const WINDOW: &str = "WITH border AS MATERIALIZED (\
         SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin, \
             (SELECT e.xid FROM events e WHERE e.xid >= $1::text::xid8 ORDER BY e.xid OFFSET $2 LIMIT 1) AS wide), \
-    edge AS MATERIALIZED (SELECT CASE WHEN wide < xmin THEN (wide::text::bigint + 1)::text::xid8 ELSE xmin END AS upto, wide < xmin AS more FROM border) \
-    SELECT edge.upto::text, edge.more, EXISTS (SELECT FROM events e WHERE e.xid >= edge.upto), \
+    edge AS MATERIALIZED (SELECT CASE WHEN wide < xmin THEN (wide::text::bigint + 1)::text::xid8 ELSE xmin END AS upto, wide < xmin AS more, \
+        (SELECT e.xid FROM events e ORDER BY e.xid DESC LIMIT 1) AS newest FROM border) \
+    SELECT edge.upto::text, edge.more, COALESCE(edge.newest >= edge.upto, false), \
         e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash \
     FROM edge LEFT JOIN events e ON e.xid >= $1::text::xid8 AND e.xid < edge.upto AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
     ORDER BY e.id";

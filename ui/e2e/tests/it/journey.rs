@@ -52,7 +52,7 @@ async fn a_seat_is_booked_shown_paid_cancelled_aborted_refunded_and_verified() -
     passenger(&customer, &one, "Valentina Tereshkova", "2015-03-06").await?;
     passenger(&customer, &two, "Sally Ride", "1986-05-26").await?;
     customer.click("Go to payment").await?;
-    customer.sees("passengers are 18 to 70").await?;
+    customer.sees("Passengers must be 18 to 70 years old").await?;
     passenger(&customer, &one, "Valentina Tereshkova", "1987-03-06").await?;
     customer.click("Go to payment").await?;
 

@@ -8,7 +8,11 @@ use std::{
     process::Stdio,
     time::{Duration, Instant},
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+};
 use uuid::Uuid;
 
 /// How long the start may take on a busy machine.
@@ -70,9 +74,9 @@ impl Platform {
             .spawn()?;
         let address = format!("http://127.0.0.1:{http}");
         let deadline = Instant::now() + START;
-        while tokio::net::TcpStream::connect(("127.0.0.1", http)).await.is_err() {
+        while !ready(http).await {
             if Instant::now() > deadline {
-                bail!("astro does not listen: {}", std::fs::read_to_string(folder.join("astro.log"))?);
+                bail!("astro is not ready: {}", std::fs::read_to_string(folder.join("astro.log"))?);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -92,6 +96,18 @@ impl Platform {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Whether it serves and its views have caught up with the log.
+async fn ready(port: u16) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        anyhow::Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    ask.await.unwrap_or(false)
 }
 
 fn command(environment: &[(&str, String)], words: &[&str]) -> Command {
