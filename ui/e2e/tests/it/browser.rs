@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// The control key, held until released, as WebDriver writes them.
+const CONTROL: char = '\u{e009}';
+const RELEASED: char = '\u{e000}';
 /// Gives a field a value and tells the app so.
 const SET_VALUE: &str = "const [field, value] = arguments; \
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, value); \
@@ -164,9 +167,8 @@ impl Browser {
             self.client.execute(SET_VALUE, vec![serde_json::to_value(field)?, json!(value)]).await?;
             return Ok(());
         }
-        // Cleared as a person does it: the app sees each key.
-        self.client.execute("arguments[0].select()", vec![serde_json::to_value(field)?]).await?;
-        field.send_keys(value).await?;
+        // Replaced as a person does it, by typing over all of it: the app sees each key.
+        field.send_keys(&format!("{CONTROL}a{RELEASED}{value}")).await?;
         Ok(())
     }
 
