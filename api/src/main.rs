@@ -104,7 +104,7 @@ enum Audit {
     },
     /// Print the state of a stream as it was, as JSON
     Replay {
-        /// Such as launch/<id>
+        /// Such as `launch/<id>`
         #[arg(long, value_name = "TYPE/ID")]
         stream: String,
         /// A position or a time such as 2028-01-02T14:20:00Z; now when left out

@@ -151,6 +151,7 @@ fn scheduled(id: contract::LaunchId, plan: &Plan) -> LaunchPage {
         taken: Vec::new(),
         history: Vec::new(),
         free_cancellation_until: None,
+        offer: None,
         position: 0,
         stale: false,
     }

@@ -14,6 +14,7 @@ mod postgres;
 mod process;
 mod server;
 mod servers;
+mod shared_builds;
 mod signals;
 mod step;
 mod test;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
     let run = || {
         signals::listen()?;
         let paths = Paths::find()?;
+        shared_builds::take_over(&paths)?;
         match line.command {
             Command::Up(options) => up::run(&paths, &options),
             Command::Down => down::run(&paths),

@@ -1,6 +1,7 @@
 //! Launches as everyone may see them: the board and the page of one launch.
 
-use crate::{Cabin, Destination, LaunchId, Money, RocketId, Seat, Slug, SpaceportId, Status, SupplierId};
+use crate::{Cabin, Destination, LaunchId, Money, RocketId, Seat, Slug, SpaceportId, Status, SupplierId, booking::Term};
+use domain::policy::{Policies, Tier};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -87,11 +88,41 @@ pub struct LaunchPage {
     pub history: Vec<Happening>,
     /// Until then a booking made before the last delay may be cancelled in full.
     pub free_cancellation_until: Option<Timestamp>,
+    /// What a booking made now is promised; left out where only the launch changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
     /// Of which position of the log this speaks.
     pub position: u64,
     /// Whether it is older than the `Astro-Position` asked for.
     #[serde(default)]
     pub stale: bool,
+}
+
+/// What a booking made now is promised, by the policies in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Offer {
+    /// Seats one customer may have on a launch.
+    pub seats_max: u8,
+    /// Seats a VIP may have on a launch.
+    pub seats_max_vip: u8,
+    /// How long seats are kept for paying.
+    pub hold_minutes: u16,
+    /// What cancelling gives back by date; below the last nothing.
+    pub terms: Vec<Term>,
+}
+
+impl From<&Policies> for Offer {
+    fn from(policies: &Policies) -> Self {
+        let limit = &policies.seat_limit.numbers;
+        let term = |tier: &Tier| Term { percent: tier.percent, days_before: tier.days_before };
+        Self {
+            seats_max: limit.standard,
+            seats_max_vip: limit.vip,
+            hold_minutes: policies.hold.numbers.minutes,
+            terms: policies.cancellation.numbers.tiers.iter().map(term).collect(),
+        }
+    }
 }
 
 /// A seat that is not free. Whose it is stays private.

@@ -22,7 +22,7 @@ use contract::{
     BookingId, Code, Listing, Page, Problem, RefundId, Seat,
     booking::{Cancel, Held, HoldSeats, NamePassengers, Paid, Pay, QuoteAnswer, Trip},
     fleet::Supplier,
-    launch::{Board, BoardQuery, LaunchChange, LaunchPage},
+    launch::{Board, BoardQuery, LaunchChange, LaunchPage, Offer},
 };
 use domain::{
     customer,
@@ -74,6 +74,8 @@ async fn launch_page(State(app): State<App>, AtLeast(at_least): AtLeast, Path(la
     let stale = app.customer_is_stale(at_least.as_ref()).await;
     let mut page = app.page_of(&launch).await?;
     page.stale = stale;
+    // Without the event store the page is still shown; the offer is then told at the hold.
+    page.offer = app.policies.now().await.ok().map(|policies| Offer::from(&*policies));
     Ok(read(stale, page))
 }
 

@@ -7,6 +7,7 @@ use super::{
     launch_address,
     live::{Line, use_live},
     loaded::use_loaded,
+    summary::Terms,
 };
 use crate::{
     browser,
@@ -17,13 +18,12 @@ use crate::{
     format,
     session::{Session, use_session},
 };
-use contract::{Code, Problem, Seat, Status, booking::HoldSeats, launch::LaunchPage};
+use contract::{
+    Code, Problem, Seat, Status,
+    booking::HoldSeats,
+    launch::{LaunchPage, Offer},
+};
 use dioxus::prelude::*;
-
-/// Seats a customer may have on one launch.
-const SEATS_MAX: usize = 4;
-/// Seats a VIP may have on one launch.
-const SEATS_MAX_VIP: usize = 6;
 
 /// The page.
 #[component]
@@ -92,7 +92,8 @@ fn Shown(first: LaunchPage, seats: String) -> Element {
     let card = page.card.clone();
     let session = use_session();
     let vip = session.read().me().is_some_and(|me| me.vip);
-    let most = if vip { SEATS_MAX_VIP } else { SEATS_MAX };
+    let offer = first.offer.clone();
+    let most = offer.as_ref().map_or(usize::MAX, |offer| usize::from(if vip { offer.seats_max_vip } else { offer.seats_max }));
     let open = matches!(card.status, Status::Scheduled | Status::Confirmed | Status::Delayed);
     let sold_out = open && card.left() == 0;
     let onpick = use_callback(move |seat: Seat| {
@@ -159,7 +160,9 @@ fn Shown(first: LaunchPage, seats: String) -> Element {
                     Fact { name: "Price per seat", value: card.price.to_string(), data: true }
                     Fact { name: "Seats left", value: format!("{} of {}", card.left(), card.capacity), data: true }
                     Fact { name: "Rocket", value: card.rocket_name.clone() }
-                    Fact { name: "You may book", value: format::plural(most as u64, "seat", "seats") }
+                    if offer.is_some() {
+                        Fact { name: "You may book", value: format::plural(most as u64, "seat", "seats") }
+                    }
                 }
                 OverNotice { page: page.clone() }
                 section { class: "card", "aria-labelledby": "seats-title",
@@ -184,7 +187,7 @@ fn Shown(first: LaunchPage, seats: String) -> Element {
                     Timeline { steps: story(&page) }
                 }
             }
-            Choice { page: page.clone(), mine, lost: lost(), open, onlost: Callback::new(move |seats: Vec<Seat>| {
+            Choice { page: page.clone(), offer, mine, lost: lost(), open, onlost: Callback::new(move |seats: Vec<Seat>| {
                 chosen.write().retain(|seat| !seats.contains(seat));
                 lost.set(seats);
             }) }
@@ -294,7 +297,7 @@ fn what_changed(before: &LaunchPage, after: &LaunchPage) -> String {
 
 /// What was chosen, what it comes to, and the way on.
 #[component]
-fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost: Callback<Vec<Seat>>) -> Element {
+fn Choice(page: LaunchPage, offer: Option<Offer>, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost: Callback<Vec<Seat>>) -> Element {
     let mut session = use_session();
     let intent = use_intent();
     let mut busy = use_signal(|| false);
@@ -364,7 +367,11 @@ fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost
                     if nearly_full(&page.card) {
                         "Only {format::plural(u64::from(page.card.left()), \"seat\", \"seats\")} left. "
                     }
-                    "Choose up to your limit in the cabin. Nothing is charged yet: your seats are kept for a quarter of an hour while you pay."
+                    "Choose up to your limit in the cabin. Nothing is charged yet: your seats are kept "
+                    if let Some(offer) = &offer {
+                        "for {offer.hold_minutes} minutes "
+                    }
+                    "while you pay."
                 }
             }
             if open && chosen {
@@ -385,10 +392,6 @@ fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost
                     span { "to keep seats while you fill in the details" }
                 }
                 li {
-                    b { class: "num", "100 %" }
-                    span { "back if the launch is aborted" }
-                }
-                li {
                     b { class: "num", {format!("{}", page.card.minimum_seats)} }
                     span {
                         "seats confirm the launch, "
@@ -397,6 +400,7 @@ fn Choice(page: LaunchPage, mine: Vec<Seat>, lost: Vec<Seat>, open: bool, onlost
                     }
                 }
             }
+            Terms { terms: offer.map(|offer| offer.terms).unwrap_or_default(), departure: page.card.departure.clone() }
         }
     }
 }
