@@ -13,7 +13,7 @@ use contract::{
     BookingId, Listing, Page,
     booking::Trip,
     finance::{BookingRow, Journal, LaunchRevenue, SupplierRevenue, Today},
-    launch::LaunchCard,
+    launch::{LaunchCard, LaunchPage},
 };
 use projections::{BookingQuery, JournalQuery, LaunchQuery};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,6 +25,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(bookings))
         .routes(routes!(booking))
         .routes(routes!(launches))
+        .routes(routes!(launch_page))
         .routes(routes!(launch_revenue))
         .routes(routes!(supplier_revenue))
         .routes(routes!(journal))
@@ -76,6 +77,21 @@ async fn launches(
     let wanted = LaunchQuery { supplier: None, status: query.status, listing };
     let stale = app.operations_are_stale(at_least.as_ref()).await;
     let mut page = app.views.operations.launches(&wanted, app.clock.now()).await?;
+    page.stale = stale;
+    Ok(read(stale, page))
+}
+
+/// One launch, by slug or id.
+#[utoipa::path(get, path = "/launches/{launch}", tag = "launches", params(("launch" = String, Path)), security(("session" = ["employee"])),
+    responses((status = 200, body = LaunchPage)))]
+async fn launch_page(
+    State(app): State<App>,
+    _: Employee,
+    AtLeast(at_least): AtLeast,
+    Path(launch): Path<String>,
+) -> Answer<Read<LaunchPage>> {
+    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let mut page = app.views.operations.launch(&launch).await?.ok_or_else(ApiError::not_found)?;
     page.stale = stale;
     Ok(read(stale, page))
 }

@@ -275,29 +275,31 @@ const TIMERS_AND: &str = ", waiting AS (\
 const COMMANDS: &str = " INSERT INTO command_log (command_id, request_hash, stream_type, stream_id, first_sequence, last_sequence, refusal) \
     SELECT ci, rh, st, si, fs, ls, r::json \
     FROM UNNEST($14::uuid[], $15::bytea[], $16::text[], $17::text[], $18::bigint[], $19::bigint[], $26::text[]) AS c(ci, rh, st, si, fs, ls, r) \
-    WHERE fs <= ls OR (SELECT e.sequence FROM events e WHERE e.aggregate_type = st AND e.aggregate_id = si AND e.sequence = fs LIMIT 1) IS NULL";
+    WHERE fs <= ls OR (SELECT e.sequence FROM events e WHERE e.aggregate_type = st AND e.aggregate_id = si AND e.sequence = fs LIMIT 1) IS NULL RETURNING command_id";
 
 static APPEND: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| format!("{EVENTS_AND}{TIMERS_AND}{COMMANDS}"));
 
-/// Writes everything in one statement: one round trip, one commit.
+/// Writes everything in one statement: one round trip, one commit. Which commands are in it is its own answer: the command log may have
+/// another, earlier outcome of one that is not.
 pub(crate) async fn append(pool: &PgPool, rows: &Rows) -> Appended {
+    let ids = &rows.commands.command_id;
     match insert(pool, rows).await {
-        Ok(recorded) if recorded == rows.commands.command_id.len() as u64 => Appended::Except(HashSet::new()),
-        Ok(_) => match unrecorded(pool, rows).await {
-            Ok(stale) => Appended::Except(stale),
-            Err(error) => Appended::Unknown(error),
-        },
+        Ok(recorded) if recorded.len() == ids.len() => Appended::Except(HashSet::new()),
+        Ok(recorded) => {
+            let recorded: HashSet<Uuid> = recorded.into_iter().collect();
+            Appended::Except(ids.iter().copied().filter(|id| !recorded.contains(id)).collect())
+        }
         Err(error) => judge(error),
     }
 }
 
-async fn insert(pool: &PgPool, rows: &Rows) -> Result<u64, sqlx::Error> {
+async fn insert(pool: &PgPool, rows: &Rows) -> Result<Vec<Uuid>, sqlx::Error> {
     let Rows { events, commands, timers } = rows;
     let types = |streams: &[Key]| streams.iter().map(|key| key.stream_type).collect::<Vec<_>>();
     fn ids(streams: &[Key]) -> Vec<&str> {
         streams.iter().map(|key| &*key.stream_id).collect()
     }
-    let done = sqlx::query(&APPEND)
+    sqlx::query_scalar(&APPEND)
         .bind(types(&events.stream))
         .bind(ids(&events.stream))
         .bind(&events.sequence)
@@ -324,17 +326,8 @@ async fn insert(pool: &PgPool, rows: &Rows) -> Result<u64, sqlx::Error> {
         .bind(&timers.due_at)
         .bind(&timers.event_id)
         .bind(&commands.refusal)
-        .execute(pool)
-        .await?;
-    Ok(done.rows_affected())
-}
-
-async fn unrecorded(pool: &PgPool, rows: &Rows) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let ids = &rows.commands.command_id;
-    let recorded: Vec<Uuid> =
-        sqlx::query_scalar("SELECT command_id FROM command_log WHERE command_id = ANY($1)").bind(ids).fetch_all(pool).await?;
-    let recorded: HashSet<Uuid> = recorded.into_iter().collect();
-    Ok(ids.iter().copied().filter(|id| !recorded.contains(id)).collect())
+        .fetch_all(pool)
+        .await
 }
 
 fn judge(error: sqlx::Error) -> Appended {

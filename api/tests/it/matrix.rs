@@ -57,6 +57,7 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /api/employee/bookings", "employee"),
     ("GET /api/employee/bookings/{booking}", "employee"),
     ("GET /api/employee/launches", "employee"),
+    ("GET /api/employee/launches/{launch}", "employee"),
     ("GET /api/employee/revenue/launches", "employee"),
     ("GET /api/employee/revenue/suppliers", "employee"),
     ("GET /api/employee/journal", "employee"),

@@ -94,6 +94,22 @@ async fn two_hundred_clients_in_two_processes_hold_each_seat_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_behind_repeats_the_first_answer_too() {
+    world(async |world| {
+        let (one, other) = (world.executor(), world.executor());
+        let first = ask();
+        one.execute::<Launch>(&LAUNCH, schedule(), &ask()).await.unwrap();
+        let held = one.execute::<Launch>(&LAUNCH, hold(1, "1A".parse().unwrap()), &first).await.unwrap();
+        // The other process knows of the booking, and then no longer knows all.
+        other.execute::<Launch>(&LAUNCH, hold(2, "1B".parse().unwrap()), &ask()).await.unwrap();
+        one.execute::<Launch>(&LAUNCH, hold(3, "1C".parse().unwrap()), &ask()).await.unwrap();
+        let again = other.execute::<Launch>(&LAUNCH, hold(1, "1A".parse().unwrap()), &first).await.unwrap();
+        assert_eq!((again.events, again.at, again.repeated), (held.events, held.at, true));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_launch_is_shown_as_it_was_at_any_position() {
     world(async |world| {
         let executor = world.executor();

@@ -239,6 +239,10 @@ pub async fn booking(booking: &str) -> Answer<Trip> {
 pub async fn employee_launches(query: &ListQuery) -> Answer<Page<LaunchCard>> {
     get_with("/api/employee/launches", query).await
 }
+/// One launch, for employees.
+pub async fn employee_launch(launch: &str) -> Answer<LaunchPage> {
+    get(format!("/api/employee/launches/{}", part(launch))).await
+}
 /// Revenue by launch, most net first.
 pub async fn launch_revenue(query: &ListQuery) -> Answer<Page<LaunchRevenue>> {
     get_with("/api/employee/revenue/launches", query).await

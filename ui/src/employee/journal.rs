@@ -53,7 +53,7 @@ async fn by_id(query: ListQuery) -> Answer<ListQuery> {
     if query.launch.is_empty() || query.launch.parse::<LaunchId>().is_ok() {
         return Ok(query);
     }
-    let launch = client::launch(&query.launch).await?.card.id.to_string();
+    let launch = client::employee_launch(&query.launch).await?.card.id.to_string();
     Ok(ListQuery { launch, ..query })
 }
 

@@ -106,7 +106,7 @@ fn LaunchDetail(sift: Sift) -> Element {
     // What everyone may see of a launch is enough here; its money is in the journal.
     let launch = use_resource(move || {
         let slug = slug.clone();
-        async move { client::launch(&slug).await }
+        async move { client::employee_launch(&slug).await }
     });
     let heading = match &*launch.read() {
         Some(Ok(launch)) => format!("{} to {}", launch.card.rocket_name, launch.card.destination.title()),
