@@ -4,7 +4,6 @@ use crate::{
     Column, Recorded, Unfit, View,
     departure::{spoken, spoken_day},
     launches::LaunchDocument,
-    reference,
     words::tokens,
 };
 use contract::{
@@ -114,7 +113,7 @@ fn held(event: &Recorded, happened: &Event) -> Result<Booking, Unfit> {
     let terms = cancellation.numbers.tiers.iter().filter(|tier| tier.percent > 0);
     Ok(Booking {
         id: *booking,
-        reference: reference::of(*booking),
+        reference: booking.reference(),
         customer: *customer,
         launch: event.stream_id().parse().map_err(|_| Unfit("the stream id of a launch is a UUID"))?,
         status: BookingStatus::Held,

@@ -22,7 +22,6 @@ pub mod operations;
 mod projector;
 pub mod rebuild;
 mod recorded;
-pub mod reference;
 pub mod rockets;
 pub mod spaceports;
 mod status;

@@ -15,7 +15,6 @@ use jiff::{
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
-use uuid::Uuid;
 
 /// A launch as letters name it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,7 +131,7 @@ impl Letter {
             Self::BookingConfirmed { flight, booking, seats, total } => Draft {
                 subject: format!("Your seats on {} are booked", flight.title()),
                 lead: vec!["Thank you. Your payment has arrived and your seats are yours.".to_owned()],
-                facts: facts(flight, &[("Booking", reference(*booking)), ("Seats", list(seats)), ("Paid", total.to_string())]),
+                facts: facts(flight, &[("Booking", booking.reference()), ("Seats", list(seats)), ("Paid", total.to_string())]),
                 rest: vec![
                     "You can cancel the whole booking or a single passenger on the page of your trip. We show what you get back before you \
                      confirm."
@@ -143,7 +142,7 @@ impl Letter {
             Self::BookingCancelled { flight, booking, seats, refund, percent, basis } => Draft {
                 subject: format!("Your booking on {} is cancelled", flight.title()),
                 lead: vec!["As you asked, we have cancelled your booking.".to_owned(), money_back(*refund, *percent, basis)],
-                facts: facts(flight, &[("Booking", reference(*booking)), ("Seats", list(seats)), ("Refund", refund.to_string())]),
+                facts: facts(flight, &[("Booking", booking.reference()), ("Seats", list(seats)), ("Refund", refund.to_string())]),
                 rest: vec![],
                 link: trip(booking),
             },
@@ -153,7 +152,7 @@ impl Letter {
                     format!("As you asked, we have cancelled the passenger in seat {seat}. Your other seats are unchanged."),
                     money_back(*refund, *percent, basis),
                 ],
-                facts: facts(flight, &[("Booking", reference(*booking)), ("Seat", seat.to_string()), ("Refund", refund.to_string())]),
+                facts: facts(flight, &[("Booking", booking.reference()), ("Seat", seat.to_string()), ("Refund", refund.to_string())]),
                 rest: vec![],
                 link: trip(booking),
             },
@@ -176,7 +175,7 @@ impl Letter {
                         format!("We are sorry: {} has given up this launch{why}, and your booking on it has ended.", flight.supplier),
                         money,
                     ],
-                    facts: facts(flight, &[("Booking", reference(*booking)), ("Refund", refund.to_string())]),
+                    facts: facts(flight, &[("Booking", booking.reference()), ("Refund", refund.to_string())]),
                     rest: vec![],
                     link: trip(booking),
                 }
@@ -188,19 +187,19 @@ impl Letter {
                      charged."
                         .to_owned(),
                 ],
-                facts: facts(flight, &[("Booking", reference(*booking)), ("Seats", list(seats))]),
+                facts: facts(flight, &[("Booking", booking.reference()), ("Seats", list(seats))]),
                 rest: vec!["If you still want to fly, choose your seats again: they may still be free.".to_owned()],
                 link: ("Choose seats", format!("{site}/launches/{}", flight.slug)),
             },
             Self::RefundPaid { flight, booking, amount } => Draft {
                 subject: format!("Your refund of {amount} is on its way"),
                 lead: vec![format!("We have sent {amount} back to the card you paid with. Banks take up to five working days to show it.")],
-                facts: facts(flight, &[("Booking", reference(*booking)), ("Refund", amount.to_string())]),
+                facts: facts(flight, &[("Booking", booking.reference()), ("Refund", amount.to_string())]),
                 rest: vec![],
                 link: trip(booking),
             },
             Self::LaunchDelayed { flight, bookings, was, reason, free_until } => {
-                let ids: Vec<String> = bookings.iter().map(|booking| reference(*booking)).collect();
+                let ids: Vec<String> = bookings.iter().map(|booking| booking.reference()).collect();
                 Draft {
                     subject: format!("{} departs later than planned", flight.title()),
                     lead: vec![
@@ -278,22 +277,6 @@ fn moment(at: Timestamp, zone: &str) -> String {
         }
         _ => utc.strftime("%A, %-d %B %Y, %H:%M UTC").to_string(),
     }
-}
-
-/// What to say on the phone for a booking, such as `B-7Q2K-91XA`: 40 bits that follow from its id, in Crockford's base 32. The views
-/// show the same.
-#[must_use]
-pub fn reference(booking: BookingId) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let bits = Uuid::new_v5(&booking.0, b"reference").as_u128() >> (128 - 40);
-    let mut reference = "B-".to_owned();
-    for place in (0..8_u32).rev() {
-        reference.push(char::from(DIGITS[(bits >> (place * 5)) as usize & 31]));
-        if place == 4 {
-            reference.push('-');
-        }
-    }
-    reference
 }
 
 /// The text on one line: nothing in it can start a header or a line of its own.
@@ -379,6 +362,7 @@ impl Draft {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use uuid::Uuid;
 
     fn flight() -> Flight {
         Flight {
@@ -420,6 +404,5 @@ mod tests {
     fn a_stored_template_is_named_as_its_id_says() {
         let letter = Letter::RefundPaid { flight: flight(), booking: BookingId(Uuid::nil()), amount: Money::dollars(1) };
         assert_eq!(serde_json::to_value(&letter).unwrap()["template"], letter.template());
-        assert_eq!(reference(BookingId(Uuid::nil())), "B-J8DW-M48C");
     }
 }

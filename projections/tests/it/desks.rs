@@ -49,7 +49,7 @@ async fn the_desks_show_launches_bookings_and_money() {
         let listed = |words: &str| BookingQuery { listing: search(words), ..BookingQuery::default() };
         assert_eq!(bookings(listed("love ariane")).await, [3].map(booking));
         assert_eq!(bookings(listed("nobody")).await, []);
-        let reference = projections::reference::of(booking(5));
+        let reference = booking(5).reference();
         assert_eq!(bookings(listed(&reference.to_lowercase())).await, [5].map(booking));
 
         let hits = operations.streams(&reference).await.unwrap();
