@@ -17,6 +17,7 @@ pub mod spaceport;
 pub mod spec;
 pub mod supplier;
 pub mod text;
+pub mod upcast;
 
 pub use actor::Actor;
 pub use fact::{AnyEvent, UnknownEvent};
@@ -39,6 +40,9 @@ pub trait Decider: Default + Debug + Clone + Serialize + DeserializeOwned + Send
 
     /// The stored stream type; renaming it orphans history.
     const NAME: &'static str;
+
+    /// How events are read that were written in forms of the past; none while every form is the first.
+    const OLD_FORMS: &'static [upcast::Step<Self::Event>] = &[];
 
     /// Says which events `command` causes (none when it is already so), or why it is refused.
     fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Self::Refusal>;
