@@ -36,7 +36,20 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Projections
             let lag_events = head.saturating_sub(position);
             let oldest = if lag_events > 0 { databases.feed.recorded_at(position + 1).await? } else { None };
             let lag_ms = oldest.map_or(0, |at| u64::try_from(now.duration_since(at).as_millis()).unwrap_or_default());
-            views.push(ProjectionStatus { view: name.to_string(), version, position, head, lag_events, lag_ms, parked, state });
+            views.push(ProjectionStatus {
+                view: name.to_string(),
+                version,
+                previous: standings.as_ref().ok().and_then(|standings| standings.get(*view)?.previous),
+                position,
+                head,
+                lag_events,
+                lag_ms,
+                parked,
+                state,
+                paused: false,
+                rebuild: None,
+                partitions: Vec::new(),
+            });
         }
     }
     let unsequenced: i64 = sqlx::query_scalar(
@@ -46,7 +59,8 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Projections
     .bind(UNSEQUENCED_BEHIND)
     .fetch_one(&databases.pool)
     .await?;
-    Ok(Projections { views, head, unsequenced: crate::store::unsigned(unsequenced), as_of: now })
+    let unsequenced = crate::store::unsigned(unsequenced);
+    Ok(Projections { views, head, unsequenced, oldest_writer_ms: None, held_back: false, sequencer: None, epoch: 0, as_of: now })
 }
 
 fn state(standing: &Standing, now: Timestamp) -> String {

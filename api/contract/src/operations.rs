@@ -90,6 +90,8 @@ pub struct ProjectionStatus {
     pub view: String,
     /// Its form, counted up by rebuilds.
     pub version: u32,
+    /// The form before it, where that is kept: one can go back to it.
+    pub previous: Option<u32>,
     /// How far it has read.
     pub position: u64,
     /// How far the log is.
@@ -100,8 +102,81 @@ pub struct ProjectionStatus {
     pub lag_ms: u64,
     /// Streams set aside because one of their events failed.
     pub parked: u64,
-    /// `live`, `rebuilding`, `paused`, or the fault.
+    /// `live`, `rebuilding`, `paused`, `stopped` or the fault.
     pub state: String,
+    /// Whether an operator paused its projection.
+    pub paused: bool,
+    /// How far its rebuild is, or why the last one failed; none when there is nothing to say.
+    pub rebuild: Option<RebuildProgress>,
+    /// Its partitions, by number; empty when it has none.
+    pub partitions: Vec<PartitionStatus>,
+}
+
+/// How far a rebuild is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RebuildProgress {
+    /// The form it makes.
+    pub version: u32,
+    /// Events folded.
+    pub done: u64,
+    /// Events there are.
+    pub total: u64,
+    /// Seconds left at this rate, once there is a rate.
+    pub seconds_left: Option<u64>,
+    /// `reading`, `catching up`, `comparing` or `switching`; empty when none is going on.
+    pub phase: String,
+    /// Why the last one failed; empty when it did not.
+    pub fault: String,
+}
+
+/// A part of a projection that one process works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PartitionStatus {
+    /// From 0.
+    pub partition: u8,
+    /// How far it has read.
+    pub position: u64,
+    /// The process that works on it; none when nobody does.
+    pub holder: Option<Uuid>,
+}
+
+/// A stream that is set aside in a view (`GET /api/core/projections/{view}/parked`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ParkedStream {
+    /// Such as `customer.launches`.
+    pub view: String,
+    /// Such as `launch`.
+    pub stream_type: String,
+    /// Its id.
+    pub stream_id: String,
+    /// The event that failed.
+    pub position: u64,
+    /// Why.
+    pub why: String,
+    /// Whether it is about to be tried again.
+    pub retrying: bool,
+}
+
+/// Asks for a view to be made anew from the log (`POST /api/core/projections/{view}/rebuild`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct AskRebuild {
+    /// Switch even though the new form differs from the one in use: the fold was changed on purpose.
+    pub accept_differences: bool,
+}
+
+/// Which form of a view is in use now (`POST /api/core/projections/{view}/roll_back`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InUse {
+    /// Such as `customer.launches`.
+    pub view: String,
+    /// Its form.
+    pub version: u32,
 }
 
 /// The projections and the log's head (`GET /api/core/projections`).
@@ -114,6 +189,14 @@ pub struct Projections {
     pub head: u64,
     /// Events written and not yet in the log's order.
     pub unsequenced: u64,
+    /// Age of the oldest transaction that may still write events, in milliseconds; none when there is none.
+    pub oldest_writer_ms: Option<u64>,
+    /// Whether that transaction keeps events from the log's order for longer than it should.
+    pub held_back: bool,
+    /// The process that sequences; none when nobody does.
+    pub sequencer: Option<Uuid>,
+    /// How often that right has changed hands.
+    pub epoch: u64,
     /// When this was read.
     pub as_of: Timestamp,
 }

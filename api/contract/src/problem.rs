@@ -113,6 +113,10 @@ codes! {
     AlreadyExists 409;
     /// There is an account with this e-mail.
     EmailTaken 409;
+    /// The view is being rebuilt already; look again when that is done.
+    RebuildGoingOn 409;
+    /// No version before this one is kept.
+    NothingToGoBackTo 409;
     /// Any other refusal of the rules.
     Refused 409;
     /// Something broke here; nothing is known to have happened.
