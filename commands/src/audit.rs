@@ -3,6 +3,7 @@
 use crate::{
     StoreError,
     hash::{self, Body, GENESIS, Hash},
+    store::Stored,
 };
 use domain::{
     Decider, customer::Customer, launch::Launch, policy::Policy, rocket::Rocket, slug::SlugClaim, spaceport::Spaceport, supplier::Supplier,
@@ -232,7 +233,7 @@ async fn replay_as<D: Decider>(pool: &PgPool, stream_id: &str, at: At) -> Result
         At::Now => (None, None),
     };
     let mut rows = sqlx::query(
-        "SELECT e.sequence, e.payload::text, e.recorded_at, l.position FROM events e LEFT JOIN log l ON l.event_row = e.id \
+        "SELECT e.sequence, e.event_type, e.event_version::int, e.payload::text, e.recorded_at, l.position FROM events e LEFT JOIN log l ON l.event_row = e.id \
          WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND ($3::bigint IS NULL OR l.position <= $3) \
             AND ($4::timestamptz IS NULL OR e.recorded_at <= $4) ORDER BY e.sequence",
     )
@@ -252,19 +253,10 @@ async fn replay_as<D: Decider>(pool: &PgPool, stream_id: &str, at: At) -> Result
     };
     let stream = || format!("{}/{stream_id}", D::NAME);
     while let Some(row) = rows.try_next().await? {
-        let sequence: u64 = row.try_get::<i64, _>(0)?.try_into().unwrap_or_default();
-        let expected = replayed.version + 1;
-        if sequence != expected {
-            return Err(StoreError::Gap { stream: stream(), expected, found: sequence });
-        }
-        let event: D::Event =
-            serde_json::from_str(row.try_get(1)?).map_err(|source| StoreError::Unreadable { stream: stream(), sequence, source })?;
-        state = state.evolve(&event);
-        replayed.version = sequence;
-        replayed.recorded_at = Some(row.try_get::<Moment, _>(2)?.0);
-        replayed.position = row.try_get::<Option<i64>, _>(3)?.and_then(|position| position.try_into().ok());
+        Stored::from_row(&row, 0)?.fold::<D>(stream, &mut replayed.version, &mut state)?;
+        replayed.recorded_at = Some(row.try_get::<Moment, _>(4)?.0);
+        replayed.position = row.try_get::<Option<i64>, _>(5)?.and_then(|position| position.try_into().ok());
     }
-    replayed.state =
-        serde_json::to_value(&state).map_err(|source| StoreError::Unreadable { stream: stream(), sequence: replayed.version, source })?;
+    replayed.state = serde_json::to_value(&state).map_err(|source| StoreError::Unwritable { stream: stream(), source })?;
     Ok(replayed)
 }

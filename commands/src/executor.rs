@@ -7,13 +7,13 @@ mod shard;
 
 use crate::{
     Ask, Done, Failure, StoreError, Wake,
-    store::{self, Key},
+    store::{self, Key, Stored},
 };
 use domain::Decider;
 use futures::TryStreamExt;
 use job::{Hot, HotState, Look, Put};
 use shard::{Message, Shard};
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
@@ -160,7 +160,7 @@ async fn read_on(pool: &PgPool, key: &Key, hot: &mut dyn Hot) -> Result<(), Stor
     let after = i64::try_from(hot.version()).unwrap_or(i64::MAX);
     let mut rows = sqlx::query(store::STREAMS).bind(vec![key.stream_type]).bind(vec![&*key.stream_id]).bind(vec![after]).fetch(pool);
     while let Some(row) = rows.try_next().await? {
-        hot.fold(key, row.try_get::<i64, _>(2)?.try_into().unwrap_or_default(), row.try_get(5)?)?;
+        hot.fold(key, &Stored::from_row(&row, 2)?)?;
     }
     Ok(())
 }

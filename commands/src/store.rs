@@ -1,10 +1,11 @@
 //! The event store in Postgres: its schema, and the few statements that read and write it. What to write is the executor's.
 
 use crate::hash::{Body, Hash};
+use domain::{Decider, UnknownEvent, upcast};
 use nats::Moment;
 use sqlx::{
     PgPool, Row,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -27,6 +28,14 @@ pub enum StoreError {
         stream: String,
         /// The event's place in it.
         sequence: u64,
+        /// Why not.
+        source: UnknownEvent,
+    },
+    /// What a stream adds up to cannot be written as JSON.
+    #[error("the state of {stream} cannot be written")]
+    Unwritable {
+        /// The stream, as `type/id`.
+        stream: String,
         /// Why not.
         source: serde_json::Error,
     },
@@ -358,15 +367,15 @@ pub(crate) struct Entry {
     pub(crate) stream_id: String,
     pub(crate) last_sequence: u64,
     pub(crate) refusal: Option<String>,
-    pub(crate) payloads: Vec<String>,
+    pub(crate) events: Vec<(String, i32, String)>,
 }
 
 /// The outcomes of those of the commands that were done or refused before.
 pub(crate) async fn outcomes(pool: &PgPool, commands: &[Uuid]) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT c.command_id, c.request_hash, c.stream_type, c.stream_id, c.last_sequence, c.refusal::text, \
-            ARRAY(SELECT e.payload::text FROM events e WHERE e.aggregate_type = c.stream_type AND e.aggregate_id = c.stream_id \
-                AND e.sequence BETWEEN c.first_sequence AND c.last_sequence ORDER BY e.sequence) \
+            ARRAY(SELECT (e.event_type, e.event_version::int, e.payload::text) FROM events e WHERE e.aggregate_type = c.stream_type \
+                AND e.aggregate_id = c.stream_id AND e.sequence BETWEEN c.first_sequence AND c.last_sequence ORDER BY e.sequence) \
          FROM command_log c WHERE c.command_id = ANY($1)",
     )
     .bind(commands)
@@ -381,14 +390,56 @@ pub(crate) async fn outcomes(pool: &PgPool, commands: &[Uuid]) -> Result<Vec<Ent
                 stream_id: row.try_get(3)?,
                 last_sequence: row.try_get::<i64, _>(4)?.try_into().unwrap_or_default(),
                 refusal: row.try_get(5)?,
-                payloads: row.try_get(6)?,
+                events: row.try_get(6)?,
             })
         })
         .collect()
 }
 
+/// One event of a stream as stored.
+pub(crate) struct Stored<'a> {
+    pub(crate) sequence: u64,
+    pub(crate) event_type: &'a str,
+    pub(crate) event_version: i32,
+    pub(crate) payload: &'a str,
+}
+
+impl<'a> Stored<'a> {
+    /// From a row that has sequence, type, version as an int and payload as text, from column `at` on.
+    pub(crate) fn from_row(row: &'a PgRow, at: usize) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            sequence: row.try_get::<i64, _>(at)?.try_into().unwrap_or_default(),
+            event_type: row.try_get(at + 1)?,
+            event_version: row.try_get(at + 2)?,
+            payload: row.try_get(at + 3)?,
+        })
+    }
+
+    /// Applies it to `state`, which is the stream at `version`: it has to be the next.
+    pub(crate) fn fold<D: Decider>(&self, stream: impl Fn() -> String, version: &mut u64, state: &mut D) -> Result<(), StoreError> {
+        let (expected, sequence) = (*version + 1, self.sequence);
+        if sequence != expected {
+            return Err(StoreError::Gap { stream: stream(), expected, found: sequence });
+        }
+        read::<D>(self.event_type, self.event_version, self.payload, |event| *state = std::mem::take(state).evolve(&event))
+            .map_err(|source| StoreError::Unreadable { stream: stream(), sequence, source })?;
+        *version = sequence;
+        Ok(())
+    }
+}
+
+/// Reads a stored event of whatever form.
+pub(crate) fn read<D: Decider>(
+    event_type: &str,
+    event_version: i32,
+    payload: &str,
+    each: impl FnMut(D::Event),
+) -> Result<(), UnknownEvent> {
+    upcast::each::<D>(event_type, event_version.try_into().unwrap_or_default(), payload, each)
+}
+
 /// The events of several streams behind a version each, in order within each stream.
-pub(crate) const STREAMS: &str = "SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload::text \
+pub(crate) const STREAMS: &str = "SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version::int, e.payload::text \
     FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS k(st, si, after) \
     JOIN events e ON e.aggregate_type = k.st AND e.aggregate_id = k.si AND e.sequence > k.after \
     ORDER BY e.aggregate_type, e.aggregate_id, e.sequence";

@@ -55,10 +55,12 @@ impl Reactions {
         let Some(last) = events.last().map(|event| event.position) else { return Ok(Reacted::Jobs(0)) };
         let mut jobs = Jobs::default();
         for envelope in &events {
-            let event = AnyEvent::parse(&envelope.stream_type, envelope.payload.get())
+            let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get())
                 .map_err(|error| ReactionError::Unreadable { position: envelope.position, error })?;
-            for (work, run_at) in react(envelope, &event) {
-                jobs.push(envelope, &work, run_at)?;
+            for (part, event) in happened.iter().enumerate() {
+                for (work, run_at) in react(envelope, event) {
+                    jobs.push(envelope, part, &work, run_at)?;
+                }
             }
         }
         let mut transaction = self.pool.begin().await?;
@@ -134,10 +136,12 @@ struct Jobs {
 }
 
 impl Jobs {
-    fn push(&mut self, envelope: &Envelope, work: &Work, run_at: Timestamp) -> Result<(), serde_json::Error> {
+    /// Adds work that follows from the `part`th of the events that the stored one means: one, unless it has an old form.
+    fn push(&mut self, envelope: &Envelope, part: usize, work: &Work, run_at: Timestamp) -> Result<(), serde_json::Error> {
         self.works.push(serde_json::to_string(work)?);
         self.kinds.push(work.kind());
-        self.keys.push(envelope.event_id.to_string());
+        let cause = envelope.event_id;
+        self.keys.push(if part == 0 { cause.to_string() } else { format!("{cause}/{part}") });
         self.causes.push(envelope.event_id);
         self.correlations.push(envelope.correlation_id);
         self.run_at.push(Moment(run_at));

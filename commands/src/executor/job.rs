@@ -3,7 +3,7 @@
 use super::RETRY_AFTER;
 use crate::{
     Ask, Done, Failure, StoreError, StreamVersion,
-    store::{Entry, Key, NewEvent, Rows},
+    store::{self, Entry, Key, NewEvent, Rows, Stored},
 };
 use domain::{Decider, Named};
 use std::{any::Any, sync::Arc};
@@ -18,7 +18,7 @@ const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// A folded stream.
 pub(super) trait Hot: Send {
     /// Applies the event after the last one.
-    fn fold(&mut self, key: &Key, sequence: u64, payload: &str) -> Result<(), StoreError>;
+    fn fold(&mut self, key: &Key, event: &Stored<'_>) -> Result<(), StoreError>;
     fn version(&self) -> u64;
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
@@ -31,16 +31,8 @@ pub(super) struct HotState<D> {
 }
 
 impl<D: Decider> Hot for HotState<D> {
-    fn fold(&mut self, key: &Key, sequence: u64, payload: &str) -> Result<(), StoreError> {
-        let expected = self.version + 1;
-        if sequence != expected {
-            return Err(StoreError::Gap { stream: key.to_string(), expected, found: sequence });
-        }
-        let event: D::Event =
-            serde_json::from_str(payload).map_err(|source| StoreError::Unreadable { stream: key.to_string(), sequence, source })?;
-        self.state = std::mem::take(&mut self.state).evolve(&event);
-        self.version = sequence;
-        Ok(())
+    fn fold(&mut self, key: &Key, event: &Stored<'_>) -> Result<(), StoreError> {
+        event.fold::<D>(|| key.to_string(), &mut self.version, &mut self.state)
     }
     fn version(&self) -> u64 {
         self.version
@@ -193,17 +185,21 @@ impl<D: Decider> Job for Put<D> {
     fn repeat(self: Box<Self>, entry: &Entry) {
         let Frame { key, ask, .. } = &self.frame;
         let same = entry.request_hash == ask.request_hash && entry.stream_type == key.stream_type && entry.stream_id == *key.stream_id;
-        let unreadable = |error: serde_json::Error| Failure::Unavailable(format!("the recorded outcome cannot be read: {error}"));
+        let unreadable = |error: String| Failure::Unavailable(format!("the recorded outcome cannot be read: {error}"));
         let answer = match &entry.refusal {
             _ if !same => Err(Failure::KeyReused),
-            Some(refusal) => Err(serde_json::from_str(refusal).map_or_else(unreadable, Failure::Refused)),
-            None => entry
-                .payloads
-                .iter()
-                .map(|payload| serde_json::from_str(payload))
-                .collect::<Result<Vec<D::Event>, _>>()
-                .map(|events| Done { events, at: self.at(entry.last_sequence), repeated: true })
-                .map_err(unreadable),
+            Some(refusal) => Err(serde_json::from_str(refusal).map_or_else(|error| unreadable(error.to_string()), Failure::Refused)),
+            None => {
+                let mut events = Vec::with_capacity(entry.events.len());
+                let mut read = entry
+                    .events
+                    .iter()
+                    .map(|(event_type, version, payload)| store::read::<D>(event_type, *version, payload, |event| events.push(event)));
+                match read.find_map(Result::err) {
+                    None => Ok(Done { events, at: self.at(entry.last_sequence), repeated: true }),
+                    Some(error) => Err(unreadable(error.to_string())),
+                }
+            }
         };
         self.answer(answer);
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     StoreError, Wake,
-    store::{self, Appended, Key, Rows},
+    store::{self, Appended, Key, Rows, Stored},
 };
 use futures::{TryStreamExt, future::BoxFuture};
 use rand::Rng;
@@ -468,7 +468,7 @@ async fn read(pool: &PgPool, mut streams: Vec<(Key, Box<dyn Hot>)>) -> Result<Ve
             current = found;
         }
         let (key, hot) = &mut streams[current];
-        hot.fold(key, row.try_get::<i64, _>(2)?.try_into().unwrap_or_default(), row.try_get(5)?)?;
+        hot.fold(key, &Stored::from_row(&row, 2)?)?;
     }
     drop(rows);
     Ok(streams)

@@ -14,6 +14,7 @@ use domain::{
     launch::{AbortReason, CancelledBy, Event, Launch, Manifest},
 };
 use jiff::Timestamp;
+use nats::Envelope;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 
@@ -21,22 +22,29 @@ use std::collections::BTreeMap;
 pub(super) async fn write(scheduler: &Scheduler, position: u64) -> Result<(), NotYet> {
     let page = scheduler.feed.page(position.saturating_sub(1), 1).await.map_err(NotYet::because)?;
     let Some(envelope) = page.first() else { return Err(NotYet(format!("the log has no position {position}"))) };
-    let event = AnyEvent::parse(&envelope.stream_type, envelope.payload.get()).map_err(NotYet::because)?;
-    let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { return Ok(()) };
-    let then = if matches!(*event, Event::Delayed { .. }) {
+    let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get());
+    for event in happened.map_err(NotYet::because)? {
+        let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { continue };
+        queue(scheduler, envelope, launch, &event).await?;
+    }
+    Ok(())
+}
+
+async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, event: &Event) -> Result<(), NotYet> {
+    let then = if matches!(event, Event::Delayed { .. }) {
         // As it was right after the event: who books later is not written to, however late this runs.
-        let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(position)).await;
+        let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(envelope.position)).await;
         serde_json::from_value(then.map_err(NotYet::because)?.state).map_err(NotYet::because)?
     } else {
         super::load::<Launch>(scheduler, &launch).await?
     };
     let Some(manifest) = then.manifest() else { return Ok(()) };
-    let reason = match *event {
+    let reason = match event {
         Event::BookingCancelled { by: CancelledBy::Abort, .. } => abort_reason(&scheduler.pool, launch).await.map_err(NotYet::because)?,
         _ => None,
     };
     let notifications = Notifications::new(&scheduler.mongo);
-    for (recipient, letter, at) in letters(launch, manifest, &event, reason) {
+    for (recipient, letter, at) in letters(launch, manifest, event, reason) {
         if let Recipient::Supplier(supplier) = recipient
             && scheduler.addresses.supplier(supplier).await.map_err(NotYet::because)?.is_none()
         {
@@ -139,13 +147,25 @@ fn letters(launch: LaunchId, manifest: &Manifest, event: &Event, reason: Option<
 
 /// Why the launch was aborted; the state does not keep it.
 async fn abort_reason(pool: &PgPool, launch: LaunchId) -> Result<Option<AbortReason>, sqlx::Error> {
-    let payload: Option<String> = sqlx::query_scalar(
-        "SELECT payload::text FROM recorded WHERE stream_type = $1 AND stream_id = $2 AND event_type = 'aborted' LIMIT 1",
+    let launch = launch.to_string();
+    let aborted: Option<(String, i32, String)> = sqlx::query_as(
+        "SELECT event_type, event_version, payload::text FROM recorded WHERE stream_type = $1 AND stream_id = $2 AND event_type = 'aborted' \
+         LIMIT 1",
     )
     .bind(Launch::NAME)
-    .bind(launch.to_string())
+    .bind(&launch)
     .fetch_optional(pool)
     .await?;
-    let event = payload.and_then(|payload| serde_json::from_str::<Event>(&payload).ok());
-    Ok(event.and_then(|event| if let Event::Aborted { reason, .. } = event { Some(reason) } else { None }))
+    let Some((event_type, event_version, payload)) = aborted else { return Ok(None) };
+    let happened = AnyEvent::read(Launch::NAME, &event_type, event_version.try_into().unwrap_or_default(), &payload).unwrap_or_default();
+    Ok(happened.into_iter().find_map(|event| match event {
+        AnyEvent::Launch(event) => {
+            if let Event::Aborted { reason, .. } = *event {
+                Some(reason)
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }))
 }
