@@ -226,7 +226,8 @@ pub async fn replay(pool: &PgPool, stream_type: &str, stream_id: &str, at: At) -
     }
 }
 
-async fn replay_as<D: Decider>(pool: &PgPool, stream_id: &str, at: At) -> Result<Replayed, StoreError> {
+/// The same for the decider `D`.
+pub async fn replay_as<D: Decider>(pool: &PgPool, stream_id: &str, at: At) -> Result<Replayed, StoreError> {
     let (position, time) = match at {
         At::Position(position) => (Some(stored(position)), None),
         At::Time(time) => (None, Some(Moment(time))),

@@ -10,6 +10,7 @@ pub mod ask;
 pub mod audit;
 pub mod clock;
 pub mod executor;
+pub mod forms;
 pub mod hash;
 pub mod outcome;
 pub mod sequence;
@@ -19,6 +20,7 @@ pub mod wake;
 
 pub use ask::Ask;
 pub use executor::{Executor, Limits, Loaded};
+pub use forms::check as check_forms;
 pub use outcome::{Done, Failure, StreamVersion};
 pub use store::{StoreError, connect, migrate};
 pub use wake::Wake;

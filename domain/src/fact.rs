@@ -55,9 +55,7 @@ impl AnyEvent {
             spaceport::Spaceport::NAME => all::<spaceport::Spaceport>(event_type, event_version, payload, Self::Spaceport),
             rocket::Rocket::NAME => all::<rocket::Rocket>(event_type, event_version, payload, Self::Rocket),
             slug::SlugClaim::NAME => all::<slug::SlugClaim>(event_type, event_version, payload, Self::Slug),
-            launch::Launch::NAME => {
-                all::<launch::Launch>(event_type, event_version, payload, |event| Self::Launch(Box::new(event)))
-            }
+            launch::Launch::NAME => all::<launch::Launch>(event_type, event_version, payload, |event| Self::Launch(Box::new(event))),
             customer::Customer::NAME => all::<customer::Customer>(event_type, event_version, payload, Self::Customer),
             policy::Policy::NAME => all::<policy::Policy>(event_type, event_version, payload, Self::Policy),
             other => Err(UnknownEvent::StreamType(other.to_owned())),

@@ -8,7 +8,7 @@ use super::{Broken, Ended, LEASE, Lead};
 use crate::hash;
 use nats::Moment;
 use sqlx::{PgPool, Row};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// About how many events one window holds; a window never splits a transaction.
 const WINDOW_EVENTS: i64 = 4_096;
@@ -36,12 +36,16 @@ struct Unsequenced {
     sequence: i64,
     recorded_at: Moment,
     body_hash: Vec<u8>,
+    event_type: String,
+    event_version: i32,
 }
 
 #[derive(Default)]
 pub(super) struct Sequencer {
     /// The last sequenced event of streams seen lately.
     heads: HashMap<(String, String), i64>,
+    /// The forms of events seen so far: stream type, event type, version.
+    forms: HashSet<(String, String, i32)>,
 }
 
 // `wide` is where a window of the wished size would end; `held` says that something is committed above it or above the border.
@@ -53,13 +57,16 @@ const WINDOW: &str = "WITH border AS MATERIALIZED (\
     edge AS MATERIALIZED (SELECT CASE WHEN wide < xmin THEN (wide::text::bigint + 1)::text::xid8 ELSE xmin END AS upto, wide < xmin AS more, \
         (SELECT e.xid FROM events e ORDER BY e.xid DESC LIMIT 1) AS newest FROM border) \
     SELECT edge.upto::text, edge.more, COALESCE(edge.newest >= edge.upto, false), \
-        e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash \
+        e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, e.event_type, e.event_version::int \
     FROM edge LEFT JOIN events e ON e.xid >= $1::text::xid8 AND e.xid < edge.upto AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
     ORDER BY e.id";
 
 const GIVE: &str = "WITH led AS (\
         UPDATE sequencer SET position = $3, hash = $4, settled_to = $5::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $6) \
-        WHERE epoch = $1 AND position = $2 RETURNING epoch) \
+        WHERE epoch = $1 AND position = $2 RETURNING epoch), \
+    formed AS (\
+        INSERT INTO forms (stream_type, event_type, event_version, event_row) \
+        SELECT f.st, f.et, f.ev, f.r FROM led, UNNEST($10::text[], $11::text[], $12::int[], $13::bigint[]) AS f(st, et, ev, r) ON CONFLICT DO NOTHING) \
     INSERT INTO log (position, event_row, hash) SELECT g.p, g.r, g.h FROM led, UNNEST($7::bigint[], $8::bigint[], $9::bytea[]) AS g(p, r, h)";
 
 /// Keeps the lease while there is nothing to do.
@@ -89,7 +96,8 @@ impl Sequencer {
         tracing::warn!(position = lead.position, "The event store was restored into a new cluster; its transactions are counted anew");
         loop {
             let rows = sqlx::query(
-                "SELECT ''::text, false, false, e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash FROM events e \
+                "SELECT ''::text, false, false, e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, \
+                    e.event_type, e.event_version::int FROM events e \
                  WHERE e.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
                  ORDER BY e.id LIMIT $1",
             )
@@ -144,6 +152,7 @@ impl Sequencer {
             positions.push(i64::try_from(position).unwrap_or(i64::MAX));
             links.push(link);
         }
+        let new = self.new_forms(&rows);
         let given = sqlx::query(GIVE)
             .bind(lead.epoch)
             .bind(i64::try_from(lead.position).unwrap_or(i64::MAX))
@@ -154,6 +163,10 @@ impl Sequencer {
             .bind(&positions)
             .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
             .bind(links.iter().map(|link| &link[..]).collect::<Vec<_>>())
+            .bind(new.iter().map(|row| &*row.stream.0).collect::<Vec<&str>>())
+            .bind(new.iter().map(|row| &*row.event_type).collect::<Vec<&str>>())
+            .bind(new.iter().map(|row| row.event_version).collect::<Vec<_>>())
+            .bind(new.iter().map(|row| row.id).collect::<Vec<_>>())
             .execute(pool)
             .await?;
         if given.rows_affected() != rows.len() as u64 {
@@ -163,6 +176,12 @@ impl Sequencer {
         Ok(())
     }
 
+    /// One row of each form not met before; few, and most often none.
+    fn new_forms<'a>(&mut self, rows: &'a [Unsequenced]) -> Vec<&'a Unsequenced> {
+        let form = |row: &Unsequenced| (row.stream.0.clone(), row.event_type.clone(), row.event_version);
+        rows.iter().filter(|row| self.forms.insert(form(row))).collect()
+    }
+
     /// Checks that every stream goes on where the log left it. A hole would mean that an event was lost: then nothing more is given.
     async fn check(&mut self, pool: &PgPool, lead: &Lead, rows: &[Unsequenced]) -> Result<(), Ended> {
         if self.heads.len() > HEADS_MAX {
@@ -170,7 +189,7 @@ impl Sequencer {
         }
         // Streams that do not start here and are not remembered: their predecessor must have a place.
         let mut asked: Vec<&Unsequenced> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for row in rows {
             if seen.insert(&row.stream) && row.sequence > 1 && !self.heads.contains_key(&row.stream) {
                 asked.push(row);
@@ -220,5 +239,7 @@ fn unsequenced(row: &sqlx::postgres::PgRow) -> Result<Unsequenced, sqlx::Error> 
         sequence: row.try_get(6)?,
         recorded_at: row.try_get(7)?,
         body_hash: row.try_get(8)?,
+        event_type: row.try_get(9)?,
+        event_version: row.try_get(10)?,
     })
 }

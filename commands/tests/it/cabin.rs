@@ -1,6 +1,9 @@
 //! A small decider for the tests: a cabin with so many seats, of which anyone may take the next.
 
-use domain::{Decider, Named, Timer};
+use domain::{
+    Decider, Named, Timer,
+    upcast::{OldForm, Step},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +43,78 @@ impl Named for Event {
             Self::Left { .. } => "left",
         }
     }
+    fn version(&self) -> u32 {
+        match self {
+            Self::Opened { .. } => 3,
+            Self::Taken { .. } | Self::Left { .. } => 1,
+        }
+    }
+}
+
+/// The first cabins had four seats in each row.
+#[derive(Deserialize)]
+struct OpenedV1 {
+    rows: u32,
+}
+impl OldForm<Event> for OpenedV1 {
+    const EVENT_TYPE: &'static str = "opened";
+    const VERSION: u32 = 1;
+    fn upcast(self) -> Vec<Event> {
+        OpenedV2 { rows: self.rows, abreast: 4 }.upcast()
+    }
+}
+
+#[derive(Deserialize)]
+struct OpenedV2 {
+    rows: u32,
+    abreast: u32,
+}
+impl OldForm<Event> for OpenedV2 {
+    const EVENT_TYPE: &'static str = "opened";
+    const VERSION: u32 = 2;
+    fn upcast(self) -> Vec<Event> {
+        vec![Event::Opened { seats: self.rows * self.abreast }]
+    }
+}
+
+/// What is `taken` now had another name.
+#[derive(Deserialize)]
+struct SatV1 {
+    seat: u32,
+    who: String,
+}
+impl OldForm<Event> for SatV1 {
+    const EVENT_TYPE: &'static str = "sat";
+    const VERSION: u32 = 1;
+    fn upcast(self) -> Vec<Event> {
+        vec![Event::Taken { seat: self.seat, who: self.who, until: None }]
+    }
+}
+
+/// One event once, two now.
+#[derive(Deserialize)]
+struct MovedV1 {
+    from: u32,
+    to: u32,
+    who: String,
+}
+impl OldForm<Event> for MovedV1 {
+    const EVENT_TYPE: &'static str = "moved";
+    const VERSION: u32 = 1;
+    fn upcast(self) -> Vec<Event> {
+        vec![Event::Left { seat: self.from }, Event::Taken { seat: self.to, who: self.who, until: None }]
+    }
+}
+
+/// Means nothing any more.
+#[derive(Deserialize)]
+struct DustedV1 {}
+impl OldForm<Event> for DustedV1 {
+    const EVENT_TYPE: &'static str = "dusted";
+    const VERSION: u32 = 1;
+    fn upcast(self) -> Vec<Event> {
+        vec![]
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -77,6 +152,8 @@ impl Decider for Cabin {
     type Event = Event;
     type Refusal = Refusal;
     const NAME: &'static str = "cabin";
+    const OLD_FORMS: &'static [Step<Event>] =
+        &[Step::from::<OpenedV1>(), Step::from::<OpenedV2>(), Step::from::<SatV1>(), Step::from::<MovedV1>(), Step::from::<DustedV1>()];
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match command {

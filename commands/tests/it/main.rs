@@ -6,6 +6,7 @@ mod cabin;
 mod command_log;
 mod executor;
 mod feed;
+mod forms;
 mod launch;
 mod proxy;
 mod sequencer;

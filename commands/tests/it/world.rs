@@ -138,15 +138,27 @@ pub fn take(who: impl ToString) -> cabin::Command {
 
 /// Appends one event of the stream `raw/<stream>` by hand, in whatever transaction `connection` is.
 pub async fn append_raw(connection: &mut PgConnection, stream: &str, sequence: u64) {
-    let (event_id, command_id) = (Uuid::now_v7(), Uuid::new_v4());
+    append_stored(connection, ("raw", stream), sequence, ("done", 1, "{}"), Uuid::new_v4()).await;
+}
+
+/// Appends one event by hand: of a stream (type, id), at a sequence, of a form (type, version, payload), caused by a command.
+pub async fn append_stored(
+    connection: &mut PgConnection,
+    (stream_type, stream_id): (&str, &str),
+    sequence: u64,
+    (event_type, event_version, payload): (&str, u32, &str),
+    command_id: Uuid,
+) {
+    let event_id = Uuid::now_v7();
+    let event_version = event_version.to_string();
     let body = Body {
         event_id,
-        stream_type: "raw",
-        stream_id: stream,
+        stream_type,
+        stream_id,
         sequence,
-        event_type: "done",
-        event_version: "1",
-        payload: "{}",
+        event_type,
+        event_version: &event_version,
+        payload,
         command_id,
         correlation_id: command_id,
         causation_id: None,
@@ -154,10 +166,14 @@ pub async fn append_raw(connection: &mut PgConnection, stream: &str, sequence: u
     };
     sqlx::query(
         "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, event_id, command_id, \
-            correlation_id, actor, body_hash) VALUES ('raw', $1, $2, 'done', '1', '{}', $3, $4, $4, 'system', $5)",
+            correlation_id, actor, body_hash) VALUES ($1, $2, $3, $4, $5, $6::text::json, $7, $8, $8, 'system', $9)",
     )
-    .bind(stream)
+    .bind(stream_type)
+    .bind(stream_id)
     .bind(sequence as i64)
+    .bind(event_type)
+    .bind(&event_version)
+    .bind(payload)
     .bind(event_id)
     .bind(command_id)
     .bind(&body.hash()[..])
