@@ -5,6 +5,7 @@ use crate::{
     core::{
         account::{Accounts, Addresses},
         password::Passwords,
+        rebuilds::Rebuilds,
         session::Sessions,
         throttle::Throttle,
         token::Tokens,
@@ -45,10 +46,10 @@ const CAUGHT_UP_WITHIN: u64 = 1_000;
 /// Connections to the servers, for any role.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// The event store, to write to. Reads have connections of their own, so that they never keep commands waiting.
+    /// The event store, for an executor alone, so that nothing else keeps commands waiting.
+    pub appending: PgPool,
+    /// The event store and the Postgres views, for everything else.
     pub pool: PgPool,
-    /// The event store and the Postgres views, to read.
-    pub reading: PgPool,
     /// The bus.
     pub bus: Bus,
     /// The log.
@@ -66,21 +67,21 @@ impl Servers {
     pub async fn connect(config: &Config) -> Result<Self> {
         let url = config.postgres_url()?;
         let (nats, mongo) = (config.nats_url()?, config.mongo_url()?);
-        let writing = config.postgres_connections / 2;
+        let appending = config.postgres_connections / 3;
         let down = "ASTRO_POSTGRES_URL: Postgres cannot be reached";
-        let pool = commands::connect(url, writing).await.context(down)?;
-        let reading = commands::connect(url, config.postgres_connections - writing).await.context(down)?;
+        let pool = commands::connect(url, config.postgres_connections - appending).await.context(down)?;
+        let appending = commands::connect_to_append(url, appending).await.context(down)?;
         let bus = Bus::connect(nats, &config.prefix).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
         let mongo = mongo::connect(mongo, &config.prefix).await?;
-        let feed = Feed::new(reading.clone(), Some(bus.clone()));
-        let databases = Databases::new(reading.clone(), &mongo.client, &config.prefix, feed.clone());
-        Ok(Self { pool, reading, wake: Wake::over(bus.clone()), bus, feed, mongo, databases })
+        let feed = Feed::new(pool.clone(), Some(bus.clone()));
+        let databases = Databases::new(pool.clone(), &mongo.client, &config.prefix, feed.clone());
+        Ok(Self { appending, pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases })
     }
 
     /// Starts an executor of this process.
     #[must_use]
     pub fn executor(&self) -> Executor {
-        Executor::start(self.pool.clone(), self.wake.clone(), Limits::default())
+        Executor::start(self.appending.clone(), self.wake.clone(), Limits::default())
     }
 }
 
@@ -122,6 +123,8 @@ pub struct Shared {
     pub views: Views,
     /// Where views are kept.
     pub databases: Databases,
+    /// Rebuilds of views that operators started here.
+    pub rebuilds: Rebuilds,
     /// The payment provider.
     pub gateway: Arc<dyn Gateway>,
     /// Mails to be sent and sent.
@@ -166,7 +169,7 @@ impl App {
             async move { reader.launch(&launch.to_string()).await.ok().flatten() }.boxed()
         });
         Ok(Self(Arc::new(Shared {
-            pool: servers.reading.clone(),
+            pool: servers.pool.clone(),
             feed: servers.feed.clone(),
             clock: Arc::new(SystemClock),
             policies: InForce::new(executor.clone()),
@@ -177,6 +180,7 @@ impl App {
             throttle: Throttle::default(),
             views,
             databases: servers.databases.clone(),
+            rebuilds: Rebuilds::default(),
             gateway: Arc::new(TestGateway::new(&system)),
             notifications: Notifications::new(&system),
             mailbox: mailbox.then(|| Mailbox::new(&system)),

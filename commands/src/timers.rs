@@ -59,11 +59,10 @@ pub async fn next_due(pool: &PgPool) -> Result<Option<Timestamp>, sqlx::Error> {
 pub async fn fired(pool: &PgPool, timers: &[DueTimer], now: Timestamp) -> Result<(), sqlx::Error> {
     let column = |of: fn(&DueTimer) -> &str| timers.iter().map(of).collect::<Vec<&str>>();
     sqlx::query(
-        "UPDATE timers t SET fired_at = $6 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS f(st, si, k, s, d) \
-         WHERE t.stream_type = f.st AND t.stream_id = f.si AND t.kind = f.k AND t.subject = f.s AND t.due_at = f.d AND t.fired_at IS NULL",
+        "UPDATE timers t SET fired_at = $5 FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS f(e, k, s, d) \
+         WHERE t.event_id = f.e AND t.kind = f.k AND t.subject = f.s AND t.due_at = f.d AND t.fired_at IS NULL",
     )
-    .bind(column(|timer| &timer.stream_type))
-    .bind(column(|timer| &timer.stream_id))
+    .bind(timers.iter().map(|timer| timer.event_id).collect::<Vec<_>>())
     .bind(column(|timer| &timer.kind))
     .bind(column(|timer| &timer.subject))
     .bind(timers.iter().map(|timer| Moment(timer.due_at)).collect::<Vec<_>>())

@@ -77,7 +77,7 @@ impl Namespace {
         servers.mongo.system.drop().await.unwrap();
         servers.mongo.client.database(&format!("{}_customer", self.prefix)).drop().await.unwrap();
         servers.pool.close().await;
-        servers.reading.close().await;
+        servers.appending.close().await;
         let mut connection = PgConnection::connect(&variable("ASTRO_TEST_POSTGRES_URL")).await.unwrap();
         sqlx::query(&format!("DROP DATABASE {} WITH (FORCE)", self.prefix)).execute(&mut connection).await.unwrap();
         let _ = std::fs::remove_dir_all(&self.keys);
