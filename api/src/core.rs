@@ -3,6 +3,8 @@
 pub mod account;
 mod history;
 pub mod password;
+mod projections;
+pub mod rebuilds;
 pub mod routes;
 pub mod session;
 pub mod throttle;

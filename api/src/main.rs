@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 use commands::{audit, clock::SystemClock};
 use projections::{Projection, ViewName, rebuild::Differing};
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use tokio_util::sync::CancellationToken;
 
 /// Astro Bookings: seats on launches. One binary, each role a subcommand
 #[derive(Debug, Parser)]
@@ -238,7 +239,16 @@ async fn rebuild(config: &Config, view: ViewName, changed: bool, roll_back: bool
         return Ok(ExitCode::SUCCESS);
     }
     let differing = if changed { Differing::Accept } else { Differing::Refuse };
-    let rebuilt = projections::rebuild(&servers.databases, view, differing, |progress| {
+    let stop = CancellationToken::new();
+    let asked = roles::asked_to_stop()?;
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            asked.await;
+            stop.cancel();
+        }
+    });
+    let rebuilt = projections::rebuild(&servers.databases, view, differing, &stop, |progress| {
         let left = progress.seconds_left.map_or(String::new(), |seconds| format!(", about {seconds:.0} s left"));
         let _ = writeln!(std::io::stderr(), "{view}: {} of {} events{left}", progress.done, progress.total);
     })

@@ -7,7 +7,7 @@ use axum::{
 use commands::{StoreError, StreamVersion};
 use contract::{Code, POSITION, Problem};
 use http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
-use projections::store::StoreFault;
+use projections::{rebuild::RebuildFault, store::StoreFault};
 use serde_json::{Map, Value, json};
 use std::{fmt::Display, time::Duration};
 
@@ -174,6 +174,20 @@ impl From<projections::ReadFault> for ApiError {
                 Self::internal(error)
             }
             _ => Self::unavailable(error),
+        }
+    }
+}
+impl From<RebuildFault> for ApiError {
+    fn from(fault: RebuildFault) -> Self {
+        match fault {
+            RebuildFault::Busy => Self::new(Code::RebuildGoingOn, "This view is being rebuilt already. Look again when that is done."),
+            RebuildFault::NothingBefore => {
+                Self::new(Code::NothingToGoBackTo, "No version before this one is kept. Rebuild the view instead.")
+            }
+            RebuildFault::Poison { .. } => Self::new(Code::Refused, format!("That version cannot go on: {fault}. Mend the fold first.")),
+            RebuildFault::Store(fault) => projections::ReadFault::from(fault).into(),
+            RebuildFault::Feed(fault) => fault.into(),
+            RebuildFault::Stopped => Self::unavailable(fault),
         }
     }
 }

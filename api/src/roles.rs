@@ -87,6 +87,13 @@ impl Roles {
         let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
         tracing::info!("Serving {} on http://{address}", names.join(", "));
         self.web.run("serve", serve::serve(listener, router, self.web.stop.clone()));
+        self.web.run("rebuilds", {
+            let (rebuilds, stop) = (app.rebuilds.clone(), self.web.stop.clone());
+            async move {
+                rebuilds.end_with(stop).await;
+                Ok(())
+            }
+        });
         let (live, feed, stop) = (app.live.clone(), app.feed.clone(), self.web.stop.clone());
         self.web.run("live", async move {
             live.run(feed, stop).await;
@@ -149,15 +156,7 @@ impl Roles {
 
     /// Runs until a signal, or until one of the tasks ends by itself, then stops stage by stage.
     pub async fn run_until_signal(self) -> Result<()> {
-        let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
-        self.run_until(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-        .await
+        self.run_until(asked_to_stop()?).await
     }
 
     /// The same until `asked`.
@@ -196,6 +195,18 @@ impl Roles {
     }
 }
 
+/// Ends with the first signal that asks the process to stop.
+pub fn asked_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 /// Brings every database up to date. Runs as often as one likes.
 pub async fn migrate(servers: &Servers) -> Result<()> {
     commands::migrate(&servers.pool).await.context("migrate the event store")?;
@@ -217,6 +228,7 @@ pub async fn all(
     lines: Option<Lines>,
 ) -> Result<(Roles, App)> {
     migrate(servers).await?;
+    commands::check_forms(&servers.pool).await.context("start on this log")?;
     let mut roles = Roles::new(servers, lines);
     let mut smtp_url = config.smtp_url().map(str::to_owned);
     if let Some(address) = mailbox {
@@ -246,8 +258,11 @@ pub async fn one(config: &Config, servers: &Servers, service: Service, address: 
     Ok(roles)
 }
 
-/// Checks that the schema is there, for roles that do not make it.
+/// Checks that the schema is there, for roles that do not make it, and that this program reads everything the log holds.
 pub async fn check_schema(servers: &Servers) -> Result<()> {
-    let known: Option<bool> = sqlx::query_scalar("SELECT to_regclass('sequencer') IS NOT NULL").fetch_one(&servers.pool).await?;
-    if known == Some(true) { Ok(()) } else { bail!("the database has no schema yet: run `astro migrate`") }
+    let known: Option<bool> = sqlx::query_scalar("SELECT to_regclass('forms') IS NOT NULL").fetch_one(&servers.pool).await?;
+    if known != Some(true) {
+        bail!("the database has no schema of this version yet: run `astro migrate`");
+    }
+    commands::check_forms(&servers.pool).await.context("start on this log")
 }

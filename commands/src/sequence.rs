@@ -57,7 +57,7 @@ enum Ended {
 }
 
 /// How long the log may be held back by an open transaction before that is warned of.
-const HELD_BACK_WARN: Duration = Duration::from_secs(5);
+pub const HELD_BACK_WARN: Duration = Duration::from_secs(5);
 
 /// Where the holder of the lease stands.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
+use tokio_util::sync::CancellationToken;
 
 /// How much is folded in memory before it is written.
 const UNWRITTEN_MAX: usize = 20_000;
@@ -91,6 +92,9 @@ pub enum RebuildFault {
         /// Why not.
         why: String,
     },
+    /// It was stopped, with its process.
+    #[error("the rebuild was stopped")]
+    Stopped,
     /// There is no version to go back to.
     #[error("there is no version to go back to")]
     NothingBefore,
@@ -149,16 +153,20 @@ impl<'a> Claim<'a> {
 }
 
 /// Folds the whole log into a new version of the view and puts it in use. The projector may run meanwhile; it takes the new version
-/// over by itself. `progress` is told how far it is after each page of the log.
+/// over by itself. `progress` is told how far it is after each page of the log. `stop` ends it: the view in use stays as it is.
 pub async fn rebuild(
     databases: &Databases,
     name: ViewName,
     differing: Differing,
+    stop: &CancellationToken,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Rebuilt, RebuildFault> {
     let store = databases.store(name.projection);
     let mut claim = Claim::take(&*store, name.view).await?;
-    let outcome = replace(databases, name, &*store, &mut claim, differing, &mut progress).await;
+    let outcome = stop
+        .run_until_cancelled(replace(databases, name, &*store, &mut claim, differing, &mut progress))
+        .await
+        .unwrap_or(Err(RebuildFault::Stopped));
     claim.give_back().await?;
     outcome
 }

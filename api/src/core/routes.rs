@@ -2,14 +2,15 @@
 
 use super::{
     account::{Account, new_id},
-    history, password,
-    password::Checked,
+    history,
+    password::{self, Checked},
+    projections,
     session::{Issued, RefreshError},
     token::{ACCESS_FOR, Bearer},
 };
 use crate::{
     app::App,
-    authority::{ACCESS_COOKIE, Auditor, Operator, Overseer, REFRESH_COOKIE, SignedIn, cookie},
+    authority::{ACCESS_COOKIE, Auditor, Operator, REFRESH_COOKIE, SignedIn, cookie},
     extract::{Json, Path, Query},
     listing::listing,
     logs,
@@ -24,7 +25,7 @@ use commands::{Ask, ask::digest};
 use contract::{
     Code, Email, Line, Listing, Page, Problem,
     account::{Me, Role, SignIn, SignUp},
-    operations::{BadPosition, LogLine, LogQuery, Mail, Notification, Projections, StreamEvent, StreamHit, StreamState, Verification},
+    operations::{BadPosition, LogLine, LogQuery, Mail, Notification, StreamEvent, StreamHit, StreamState, Verification},
 };
 use domain::{Actor, customer, id::CustomerId};
 use http::{HeaderMap, HeaderName, StatusCode, header::SET_COOKIE, request::Parts};
@@ -41,12 +42,12 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(notifications))
         .routes(routes!(retry))
         .routes(routes!(discard))
-        .routes(routes!(views))
         .routes(routes!(streams))
         .routes(routes!(stream_events))
         .routes(routes!(stream_state))
         .routes(routes!(verify))
         .routes(routes!(mailbox))
+        .merge(projections::router())
 }
 
 type Cookies = AppendHeaders<[(HeaderName, String); 2]>;
@@ -231,13 +232,6 @@ async fn discard(State(app): State<App>, operator: Operator, Path(id): Path<Stri
     let found = app.notifications.discard(&id).await?;
     tracing::info!(account.id = %operator.account, "Operator {} discards a notification", operator.account);
     found.then_some(StatusCode::NO_CONTENT).ok_or_else(ApiError::not_found)
-}
-
-/// How far each view has read.
-#[utoipa::path(get, path = "/projections", tag = "operations", security(("session" = ["operator", "auditor"])),
-    responses((status = 200, body = Projections)))]
-async fn views(State(app): State<App>, _: Overseer) -> Answer<Body<Projections>> {
-    Ok(Body(projections::status(&app.databases, app.clock.now()).await?))
 }
 
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]

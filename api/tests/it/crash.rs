@@ -37,6 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const LAUNCHES: usize = 5;
@@ -193,7 +194,7 @@ async fn a_kill_in_the_middle_of_a_thousand_bookings_loses_none_and_oversells_no
             assert!(began.elapsed() < ALL_DONE_WITHIN, "{name} does not catch up");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let rebuilt = projections::rebuild(&servers.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        let rebuilt = projections::rebuild(&servers.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert!(rebuilt.switched && rebuilt.differing == 0, "{name}: {rebuilt:?}");
     }
     let totals = FinanceViews::new(&servers.databases).totals().await.unwrap();

@@ -23,6 +23,10 @@ const TABLE: &[(&str, &str)] = &[
     ("POST /api/core/notifications/{id}/retry", "operator"),
     ("POST /api/core/notifications/{id}/discard", "operator"),
     ("GET /api/core/projections", "operator auditor"),
+    ("GET /api/core/projections/{view}/parked", "operator"),
+    ("POST /api/core/projections/{view}/parked/{stream_type}/{stream_id}/retry", "operator"),
+    ("POST /api/core/projections/{view}/rebuild", "operator"),
+    ("POST /api/core/projections/{view}/roll_back", "operator"),
     ("GET /api/core/streams", "auditor"),
     ("GET /api/core/streams/{stream_type}/{id}/events", "auditor"),
     ("GET /api/core/streams/{stream_type}/{id}/state", "auditor"),
@@ -98,7 +102,7 @@ fn is_for(role: Role, path: &str) -> bool {
 
 async fn tried(client: &Client, operation: &str) -> u16 {
     let (method, path) = operation.split_once(' ').unwrap();
-    let path = ["{launch}", "{booking}", "{rocket}", "{id}"]
+    let path = ["{launch}", "{booking}", "{rocket}", "{id}", "{view}", "{projection}", "{stream_id}"]
         .iter()
         .fold(path.to_owned(), |path, part| path.replace(part, &Uuid::new_v4().to_string()));
     let path = path.replace("{stream_type}", "launch");

@@ -5,6 +5,7 @@ use commands::hash::Body;
 use contract::Listing;
 use projections::{Projection, ViewName, rebuild::Differing, rebuild::RebuildFault};
 use sqlx::Executor as _;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Appends an event that no program can read to the launch.
@@ -59,7 +60,7 @@ async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
         assert_eq!(world.customer().launch(&launch(0).to_string()).await.unwrap().unwrap().card.held, 1);
 
         // A rebuild skips nothing.
-        let rebuilt = projections::rebuild(&world.databases, name, Differing::Accept, |_| {}).await;
+        let rebuilt = projections::rebuild(&world.databases, name, Differing::Accept, &CancellationToken::new(), |_| {}).await;
         assert!(matches!(rebuilt, Err(RebuildFault::Poison { position, .. }) if position == parked[0].position), "{rebuilt:?}");
 
         // Trying again in vain leaves it aside, and so does being started again.
@@ -97,7 +98,7 @@ async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
         assert_eq!((page.card.held, page.card.price.minor), (2, 700));
         assert_eq!(world.operations().bookings(&projections::BookingQuery::default()).await.unwrap().total, 2);
         // Nothing is lost: a rebuild says the same.
-        let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((rebuilt.differing, rebuilt.switched), (0, true), "{rebuilt:?}");
         for running in running {
             running.stop().await;

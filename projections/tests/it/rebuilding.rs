@@ -7,6 +7,7 @@ use projections::{
     rebuild::{Differing, RebuildFault},
 };
 use sqlx::Executor as _;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_view_is_rebuilt_equal_to_the_live_one() {
@@ -18,7 +19,11 @@ async fn every_view_is_rebuilt_equal_to_the_live_one() {
         let (documents, lines) = (world.documents().await, world.lines().await);
         for name in ViewName::all() {
             let mut last = None;
-            let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, |progress| last = Some(progress)).await.unwrap();
+            let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |progress| {
+                last = Some(progress)
+            })
+            .await
+            .unwrap();
             assert_eq!((rebuilt.differing, rebuilt.moving, rebuilt.switched), (0, 0, true), "{name}: {rebuilt:?}");
             assert_eq!((rebuilt.version, rebuilt.previous), (2, 1));
             assert!(rebuilt.compared > 0, "{name}");
@@ -53,7 +58,9 @@ async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
             let mut outcomes = Vec::new();
             for name in ["customer.launches", "operations.bookings", "finance.journal"] {
                 let name: ViewName = name.parse().unwrap();
-                outcomes.push(projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap());
+                outcomes.push(
+                    projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap(),
+                );
             }
             outcomes
         };
@@ -92,9 +99,9 @@ async fn a_rebuild_that_differs_is_refused_unless_it_was_meant() {
         let id = launch(1).to_string();
         launches.update_one(doc! { "_id": &id }, doc! { "$set": { "doc.page.sold": 17 } }).await.unwrap();
         let name: ViewName = "customer.launches".parse().unwrap();
-        let refused = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        let refused = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((refused.differing, refused.some_differing.clone(), refused.switched), (1, vec![id], false), "{refused:?}");
-        let accepted = projections::rebuild(&world.databases, name, Differing::Accept, |_| {}).await.unwrap();
+        let accepted = projections::rebuild(&world.databases, name, Differing::Accept, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((accepted.differing, accepted.switched, accepted.version), (1, true, 3));
         assert_eq!(world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap().card.sold, 0);
 
@@ -104,7 +111,7 @@ async fn a_rebuild_that_differs_is_refused_unless_it_was_meant() {
             .await
             .unwrap();
         let name: ViewName = "operations.launches".parse().unwrap();
-        let refused = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        let refused = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((refused.differing, refused.switched), (1, false));
         for running in running {
             running.stop().await;
@@ -121,7 +128,8 @@ async fn one_rebuild_at_a_time_and_none_to_go_back_to_at_first() {
         world.settle().await;
         let name: ViewName = "customer.launches".parse().unwrap();
         assert!(matches!(projections::roll_back(&world.databases, name).await, Err(RebuildFault::NothingBefore)));
-        let again = || projections::rebuild(&world.databases, name, Differing::Refuse, |_| {});
+        let stop = CancellationToken::new();
+        let again = || projections::rebuild(&world.databases, name, Differing::Refuse, &stop, |_| {});
         let (one, two) = tokio::join!(again(), again());
         let busy = [&one, &two].into_iter().filter(|outcome| matches!(outcome, Err(RebuildFault::Busy))).count();
         let done = [&one, &two].into_iter().filter(|outcome| outcome.is_ok()).count();
@@ -186,7 +194,7 @@ async fn a_view_nobody_keeps_up_can_be_rebuilt_and_is_then_taken_over() {
         })
         .await;
         let name: ViewName = "customer.launches".parse().unwrap();
-        let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, |_| {}).await.unwrap();
+        let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((rebuilt.compared, rebuilt.differing, rebuilt.moving, rebuilt.switched), (2, 0, 1, true), "{rebuilt:?}");
         assert_eq!(world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap().card.held, 2);
         let running = world.project_all();
