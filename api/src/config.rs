@@ -37,6 +37,9 @@ pub struct Config {
     /// Keeps installations on shared servers apart: lower-case letters, digits, `_`
     #[arg(long, env = "ASTRO_PREFIX", global = true, default_value = "astro", value_parser = prefix, value_name = "WORD")]
     pub prefix: String,
+    /// Where Prometheus may ask for figures, an address and port of its own; nowhere when empty
+    #[arg(long, env = "ASTRO_METRICS_LISTEN", global = true, default_value = "", hide_default_value = true, value_name = "ADDRESS")]
+    metrics_listen: String,
     /// Which log lines are kept, such as `info` or `info,commands=debug`
     #[arg(
         long,
@@ -93,6 +96,13 @@ impl Config {
     pub fn smtp_url(&self) -> Result<&str> {
         self.smtp_url.as_deref().context("ASTRO_SMTP_URL is not set: say where mail is handed over, such as smtp://host:25")
     }
+    /// Where Prometheus may ask, if anywhere.
+    pub fn metrics_listen(&self) -> Result<Option<SocketAddr>> {
+        let address = Some(self.metrics_listen.trim()).filter(|address| !address.is_empty());
+        address
+            .map(|address| address.parse().context("ASTRO_METRICS_LISTEN is not an address and port such as 127.0.0.1:9100"))
+            .transpose()
+    }
     /// The folder of the keys.
     pub fn keys(&self) -> Result<&std::path::Path> {
         self.keys.as_deref().context("ASTRO_KEYS is not set: say in which folder the signing key is kept")
@@ -135,6 +145,7 @@ impl From<Given> for Config {
             keys: Some(given.keys),
             demo_password: None,
             prefix: given.prefix,
+            metrics_listen: String::new(),
             log: "info".to_owned(),
             postgres_connections: 12,
         }

@@ -10,7 +10,10 @@ use api::{
     logs::{self, Lines},
     roles::{self, Roles},
     services,
-    web::serve,
+    web::{
+        metrics::{self, Exporter},
+        serve,
+    },
 };
 use clap::{Parser, Subcommand};
 use commands::{audit, clock::SystemClock};
@@ -126,17 +129,22 @@ async fn main() -> ExitCode {
     }
 }
 
-/// For roles that run on: their log lines go to stdout and are kept.
-async fn start(config: &Config) -> Result<(Servers, Option<Lines>)> {
+/// For roles that run on: their log lines go to stdout and are kept, and their figures are told where that is asked for.
+async fn start(config: &Config) -> Result<(Servers, Option<Lines>, Option<Exporter>)> {
     let lines = logs::start(&config.log)?;
+    let exporter = match config.metrics_listen()? {
+        Some(address) => Some(metrics::start(address).await?),
+        None => None,
+    };
     let servers = Servers::connect(config).await?;
-    Ok((servers, Some(lines)))
+    Ok((servers, Some(lines), exporter))
 }
 
 async fn role(config: &Config, start_role: impl FnOnce(&mut Roles, &Servers) -> Result<()>) -> Result<ExitCode> {
-    let (servers, lines) = start(config).await?;
+    let (servers, lines, exporter) = start(config).await?;
     roles::check_schema(&servers).await?;
     let mut roles = Roles::new(&servers, lines);
+    roles.export(exporter);
     start_role(&mut roles, &servers)?;
     roles.run_until_signal().await?;
     Ok(ExitCode::SUCCESS)
@@ -145,15 +153,18 @@ async fn role(config: &Config, start_role: impl FnOnce(&mut Roles, &Servers) -> 
 async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
     match what {
         Role::All { listen, mailbox } => {
-            let (servers, lines) = start(&config).await?;
+            let (servers, lines, exporter) = start(&config).await?;
             let listener = serve::listen(listen.listen).await?;
-            let (roles, _) = roles::all(&config, &servers, listener, mailbox, lines).await?;
+            let (mut roles, _) = roles::all(&config, &servers, listener, mailbox, lines).await?;
+            roles.export(exporter);
             roles.run_until_signal().await?;
         }
         Role::Serve { service, listen } => {
-            let (servers, lines) = start(&config).await?;
+            let (servers, lines, exporter) = start(&config).await?;
             roles::check_schema(&servers).await?;
-            roles::one(&config, &servers, service, listen.listen, lines).await?.run_until_signal().await?;
+            let mut roles = roles::one(&config, &servers, service, listen.listen, lines).await?;
+            roles.export(exporter);
+            roles.run_until_signal().await?;
         }
         Role::Sequence => {
             return role(&config, |roles, servers| {

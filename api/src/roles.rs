@@ -8,7 +8,9 @@ use crate::{
     logs::{self, Lines},
     services,
     web::{
-        health, pages,
+        health,
+        metrics::Exporter,
+        pages,
         serve::{self, dressed},
     },
 };
@@ -65,6 +67,13 @@ impl Roles {
             });
         }
         roles
+    }
+
+    /// Tells the figures of this process, where somebody may ask for them.
+    pub fn export(&mut self, exporter: Option<Exporter>) {
+        if let Some(exporter) = exporter {
+            self.lines.run("metrics", exporter.run(self.lines.stop.clone()));
+        }
     }
 
     /// Ends open streams when the process stops.

@@ -3,6 +3,7 @@
 pub mod guard;
 pub mod headers;
 pub mod health;
+pub mod metrics;
 pub mod pages;
 pub mod serve;
 pub mod statics;
