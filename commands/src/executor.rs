@@ -4,6 +4,7 @@
 
 mod job;
 mod shard;
+mod snapshot;
 
 use crate::{
     Ask, Done, Failure, StoreError, Wake,
@@ -13,6 +14,7 @@ use domain::Decider;
 use futures::TryStreamExt;
 use job::{Hot, HotState, Look, Put};
 use shard::{Message, Shard};
+use snapshot::Cold;
 use sqlx::PgPool;
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -41,6 +43,10 @@ pub struct Limits {
     pub deadline: Duration,
     /// How often a command is decided again because another process was first, or the store failed.
     pub attempts: u32,
+    /// By how many events a stream grows before its next snapshot is made.
+    pub snapshot_every_events: u64,
+    /// One in so many snapshots that are used is compared with a full fold; 0 is none.
+    pub snapshot_check_one_in: u32,
 }
 
 impl Default for Limits {
@@ -53,6 +59,8 @@ impl Default for Limits {
             idle_after: Duration::from_secs(300),
             deadline: Duration::from_secs(10),
             attempts: 20,
+            snapshot_every_events: 500,
+            snapshot_check_one_in: 100,
         }
     }
 }
@@ -139,10 +147,18 @@ impl Executor {
             Ok(()) => answer.await.ok().flatten(),
             Err(_) => None,
         };
-        // What is hot here may be behind another process: read on from there.
-        let mut hot = hot.unwrap_or_default();
-        read_on(&self.0.pool, &key, &mut hot).await?;
-        let HotState { state, version } = hot;
+        let HotState { state, version, .. } = match hot {
+            Some(mut hot) => {
+                // What is hot here may be behind another process: read on from there.
+                read_on(&self.0.pool, &key, &mut hot).await?;
+                hot
+            }
+            None => {
+                let mut cold = [Cold { key, hot: Box::new(HotState::<D>::default()) }];
+                snapshot::load(&self.0.pool, &mut cold, 0).await?;
+                cold[0].hot.as_any_mut().downcast_mut::<HotState<D>>().map(std::mem::take).unwrap_or_default()
+            }
+        };
         Ok(Loaded { state, version })
     }
 }

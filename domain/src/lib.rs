@@ -44,6 +44,10 @@ pub trait Decider: Default + Debug + Clone + Serialize + DeserializeOwned + Send
     /// How events are read that were written in forms of the past; none while every form is the first.
     const OLD_FORMS: &'static [upcast::Step<Self::Event>] = &[];
 
+    /// The version of the state as this type stores it and folds it, kept in snapshots. Raise it whenever the same events would add up to
+    /// something else, or be written otherwise: snapshots of other versions are not looked at.
+    const STATE_VERSION: u32 = 1;
+
     /// Says which events `command` causes (none when it is already so), or why it is refused.
     fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Self::Refusal>;
 

@@ -571,3 +571,52 @@ fn derived_ids_stay() {
     assert_eq!(LaunchId::derived(id(7), "not kept").0, RefundId::derived(id(7), "not kept").0);
     assert_eq!("x".parse::<Slug>().unwrap().as_str(), "x");
 }
+
+/// Pins what the samples of a decider add up to, after each of them, under its `STATE_VERSION`: snapshots hold that.
+fn pin_state<D: Decider + PartialEq>(samples: &[D::Event]) -> String {
+    let mut state = D::default();
+    let mut states = vec![serde_json::to_value(&state).unwrap()];
+    for event in samples {
+        state = state.evolve(event);
+        let stored = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<D>(&stored).unwrap(), state, "a snapshot reads back");
+        states.push(serde_json::to_value(&state).unwrap());
+    }
+    let name = format!("{}.v{}.json", D::NAME, D::STATE_VERSION);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden_states").join(&name);
+    if !path.exists() && std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, serde_json::to_string_pretty(&states).unwrap() + "\n").unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}; UPDATE_GOLDEN=1 writes it", path.display()));
+    let pinned: Vec<Value> = serde_json::from_str(&stored).unwrap();
+    assert_eq!(states, pinned, "the same events add up to another state of {}: raise its STATE_VERSION", D::NAME);
+    name
+}
+
+#[test]
+fn a_state_that_changes_raises_its_version() {
+    let names = BTreeSet::from([
+        pin_state::<supplier::Supplier>(&suppliers()),
+        pin_state::<spaceport::Spaceport>(&spaceports()),
+        pin_state::<rocket::Rocket>(&rockets()),
+        pin_state::<slug::SlugClaim>(&slugs()),
+        pin_state::<launch::Launch>(&a_launch_from_start_to_end()),
+        pin_state::<customer::Customer>(&customers()),
+        pin_state::<policy::Policy>(&policies()),
+    ]);
+    let folder = fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden_states")).unwrap();
+    let files: BTreeSet<String> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(files, names, "states of versions that are no longer in use");
+}
+
+/// The samples in an order in which they can have happened: the launch ends last.
+fn a_launch_from_start_to_end() -> Vec<launch::Event> {
+    let (mut open, mut ends) = (Vec::new(), Vec::new());
+    for event in launches() {
+        match event {
+            launch::Event::Aborted { .. } | launch::Event::Launched { .. } | launch::Event::Failed { .. } => ends.push(event),
+            _ => open.push(event),
+        }
+    }
+    [open, ends].concat()
+}

@@ -1,6 +1,6 @@
 //! A command on its way through a shard, with its decider's types erased, so that one shard serves all kinds of streams.
 
-use super::RETRY_AFTER;
+use super::{RETRY_AFTER, snapshot::Snapshot};
 use crate::{
     Ask, Done, Failure, StoreError, StreamVersion,
     store::{self, Entry, Key, NewEvent, Rows, Stored},
@@ -20,6 +20,16 @@ pub(super) trait Hot: Send {
     /// Applies the event after the last one.
     fn fold(&mut self, key: &Key, event: &Stored<'_>) -> Result<(), StoreError>;
     fn version(&self) -> u64;
+    /// The same stream before its first event.
+    fn fresh(&self) -> Box<dyn Hot>;
+    /// The version of the form its state has in snapshots.
+    fn state_version(&self) -> i32;
+    /// Becomes what a snapshot says. On an error nothing of it counts any more.
+    fn restore(&mut self, version: u64, state: &str) -> serde_json::Result<()>;
+    /// Whether a snapshot says the same.
+    fn same(&self, state: &str) -> bool;
+    /// A snapshot, if the stream has grown by so many events since the last one.
+    fn snapshot(&mut self, key: &Key, every_events: u64) -> Option<Snapshot>;
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
@@ -28,6 +38,8 @@ pub(super) trait Hot: Send {
 pub(super) struct HotState<D> {
     pub(super) state: D,
     pub(super) version: u64,
+    /// The version of the last snapshot.
+    snapshot: u64,
 }
 
 impl<D: Decider> Hot for HotState<D> {
@@ -36,6 +48,33 @@ impl<D: Decider> Hot for HotState<D> {
     }
     fn version(&self) -> u64 {
         self.version
+    }
+    fn fresh(&self) -> Box<dyn Hot> {
+        Box::new(Self::default())
+    }
+    fn state_version(&self) -> i32 {
+        D::STATE_VERSION.try_into().unwrap_or(i32::MAX)
+    }
+    fn restore(&mut self, version: u64, state: &str) -> serde_json::Result<()> {
+        *self = Self { state: serde_json::from_str(state)?, version, snapshot: version };
+        Ok(())
+    }
+    fn same(&self, state: &str) -> bool {
+        let stored = serde_json::from_str::<D>(state).and_then(serde_json::to_value);
+        stored.is_ok_and(|stored| serde_json::to_value(&self.state).is_ok_and(|state| state == stored))
+    }
+    fn snapshot(&mut self, key: &Key, every_events: u64) -> Option<Snapshot> {
+        if self.version - self.snapshot < every_events {
+            return None;
+        }
+        self.snapshot = self.version;
+        let state = self.state.clone();
+        Some(Snapshot {
+            key: key.clone(),
+            version: self.version,
+            state_version: self.state_version(),
+            state: Box::new(move || serde_json::to_string(&state)),
+        })
     }
     fn as_any(&self) -> &dyn Any {
         self

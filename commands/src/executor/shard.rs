@@ -6,21 +6,23 @@
 use super::{
     Limits,
     job::{Hot, Job, Looking, Trouble},
+    snapshot::{self, Cold, Restored, Snapshot},
 };
 use crate::{
     StoreError, Wake,
-    store::{self, Appended, Key, Rows, Stored},
+    store::{self, Appended, Key, Rows},
 };
-use futures::{TryStreamExt, future::BoxFuture};
+use futures::future::BoxFuture;
 use rand::Rng;
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use uuid::Uuid;
@@ -35,6 +37,8 @@ const APPEND_WAIT_MAX: Duration = Duration::from_secs(10);
 const PAUSE_MAX: Duration = Duration::from_millis(64);
 /// How often in a row the store may fail for a command before its caller is told.
 const STORE_FAILURES_MAX: u32 = 3;
+/// How many snapshots one shard writes at a time; what is due meanwhile waits.
+const SNAPSHOT_WRITES_MAX: usize = 1;
 /// How often idle streams are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
@@ -45,8 +49,10 @@ pub(super) enum Message {
 
 /// What a task of the shard reports.
 enum Report {
-    Loaded(Vec<(Key, Box<dyn Hot>)>),
+    Loaded(Vec<Cold>, Vec<Restored>),
     NotLoaded(Vec<Key>, StoreError),
+    /// Snapshots were compared with the truth; these streams had a wrong one.
+    Wrong(Vec<Key>),
     Again(Vec<Box<dyn Job>>),
 }
 
@@ -60,6 +66,8 @@ struct Batch {
     rows: Rows,
     jobs: Vec<Box<dyn Job>>,
     looks: Vec<Box<dyn Looking>>,
+    /// Streams as they stood amid the batch, to be kept once that is committed.
+    snapshots: Vec<Snapshot>,
 }
 
 /// The commands that are answered, newest last.
@@ -92,7 +100,8 @@ pub(super) struct Shard {
     /// Tasks that have not reported yet.
     tasks: usize,
     slots: HashMap<Key, Slot>,
-    cold: Vec<(Key, Box<dyn Hot>)>,
+    cold: Vec<Cold>,
+    snapshot_writes: Arc<Semaphore>,
     lookups: Vec<Box<dyn Job>>,
     next: Batch,
     writing: Option<BoxFuture<'static, (Batch, Appended)>>,
@@ -116,6 +125,7 @@ impl Shard {
             tasks: 0,
             slots: HashMap::new(),
             cold: Vec::new(),
+            snapshot_writes: Arc::new(Semaphore::new(SNAPSHOT_WRITES_MAX)),
             lookups: Vec::new(),
             next: Batch::default(),
             writing: None,
@@ -179,7 +189,7 @@ impl Shard {
                 Slot::Ready { .. } => self.decide(job, now),
             }
         } else {
-            self.cold.push((frame.key.clone(), job.fresh()));
+            self.cold.push(Cold { key: frame.key.clone(), hot: job.fresh() });
             self.slots.insert(frame.key.clone(), Slot::Loading(vec![job]));
         }
     }
@@ -195,6 +205,9 @@ impl Shard {
         match decided {
             Ok(Ok(())) => {
                 self.flying.insert(job.frame().ask.command_id);
+                if self.snapshot_writes.available_permits() > 0 {
+                    self.next.snapshots.extend(hot.snapshot(&key, self.limits.snapshot_every_events));
+                }
                 self.next.jobs.push(job);
             }
             Ok(Err(trouble)) => {
@@ -272,6 +285,7 @@ impl Shard {
         if batch.rows.events() > 0 {
             self.wake.wake();
         }
+        self.keep(batch.snapshots);
         let mut again = Vec::new();
         for job in batch.jobs {
             let id = job.frame().ask.command_id;
@@ -361,16 +375,44 @@ impl Shard {
         });
     }
 
+    /// Writes committed snapshots, beside everything else.
+    fn keep(&self, snapshots: impl IntoIterator<Item = Snapshot>) {
+        for snapshot in snapshots {
+            let Ok(permit) = self.snapshot_writes.clone().try_acquire_owned() else { return };
+            let pool = self.pool.clone();
+            tokio::spawn(async move {
+                snapshot::write(&pool, snapshot).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Compares snapshots with the truth. A stream with a wrong one is read anew; what was decided on it stands.
+    fn check(&mut self, sample: Vec<Restored>) {
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            let mut wrong = Vec::new();
+            for restored in sample {
+                let key = restored.key.clone();
+                match snapshot::verify(&pool, restored).await {
+                    Ok(true) => {}
+                    Ok(false) => wrong.push(key),
+                    Err(error) => tracing::debug!("A snapshot could not be checked: {error}"),
+                }
+            }
+            Report::Wrong(wrong)
+        });
+    }
+
     fn start_loads(&mut self) {
         while !self.cold.is_empty() {
             let rest = self.cold.split_off(self.cold.len().min(LOAD_STREAMS_MAX));
-            let streams = std::mem::replace(&mut self.cold, rest);
-            let pool = self.pool.clone();
+            let mut streams = std::mem::replace(&mut self.cold, rest);
+            let (pool, check_one_in) = (self.pool.clone(), self.limits.snapshot_check_one_in);
             self.spawn(async move {
-                let keys = streams.iter().map(|(key, _)| key.clone()).collect();
-                match read(&pool, streams).await {
-                    Ok(streams) => Report::Loaded(streams),
-                    Err(error) => Report::NotLoaded(keys, error),
+                match snapshot::load(&pool, &mut streams, check_one_in).await {
+                    Ok(sample) => Report::Loaded(streams, sample),
+                    Err(error) => Report::NotLoaded(streams.into_iter().map(|cold| cold.key).collect(), error),
                 }
             });
         }
@@ -393,8 +435,14 @@ impl Shard {
                     self.admit(job, now);
                 }
             }
-            Report::Loaded(streams) => {
-                for (key, hot) in streams {
+            Report::Wrong(keys) => keys.iter().for_each(|key| self.evict(key)),
+            Report::Loaded(streams, sample) => {
+                if !sample.is_empty() {
+                    self.check(sample);
+                }
+                for Cold { key, mut hot } in streams {
+                    let due = hot.snapshot(&key, self.limits.snapshot_every_events);
+                    self.keep(due);
                     let waiting = match self.slots.insert(key, Slot::Ready { hot, used_at: now }) {
                         Some(Slot::Loading(waiting)) => waiting,
                         Some(Slot::Ready { .. }) | None => Vec::new(),
@@ -453,25 +501,6 @@ enum Next {
     /// Again, unless the command log has its outcome.
     Check,
     Fail,
-}
-
-async fn read(pool: &PgPool, mut streams: Vec<(Key, Box<dyn Hot>)>) -> Result<Vec<(Key, Box<dyn Hot>)>, StoreError> {
-    let types: Vec<&str> = streams.iter().map(|(key, _)| key.stream_type).collect();
-    let ids: Vec<String> = streams.iter().map(|(key, _)| key.stream_id.to_string()).collect();
-    let mut rows = sqlx::query(store::STREAMS).bind(types).bind(&ids).bind(vec![0_i64; ids.len()]).fetch(pool);
-    let mut current = 0;
-    while let Some(row) = rows.try_next().await? {
-        let (stream_type, stream_id): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
-        let is = |(key, _): &(Key, Box<dyn Hot>)| key.stream_type == stream_type && *key.stream_id == *stream_id;
-        if !is(&streams[current]) {
-            let Some(found) = streams.iter().position(is) else { continue };
-            current = found;
-        }
-        let (key, hot) = &mut streams[current];
-        hot.fold(key, &Stored::from_row(&row, 2)?)?;
-    }
-    drop(rows);
-    Ok(streams)
 }
 
 /// Answers the commands whose outcomes are recorded, and gives back the others.

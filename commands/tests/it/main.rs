@@ -10,5 +10,6 @@ mod forms;
 mod launch;
 mod proxy;
 mod sequencer;
+mod snapshots;
 mod timers;
 mod world;
