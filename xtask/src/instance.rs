@@ -71,6 +71,9 @@ pub(crate) struct Run {
     pub(crate) nats_url: String,
     pub(crate) mongo_url: String,
     pub(crate) smtp_url: String,
+    /// Where Prometheus may ask.
+    #[serde(default)]
+    pub(crate) metrics_url: String,
     /// Where each server keeps its data.
     pub(crate) data: BTreeMap<String, PathBuf>,
     pub(crate) logs: PathBuf,
@@ -290,6 +293,7 @@ mod tests {
             nats_url: String::new(),
             mongo_url: String::new(),
             smtp_url: String::new(),
+            metrics_url: String::new(),
             data: BTreeMap::new(),
             logs: dir.join("logs"),
             demo: Vec::new(),

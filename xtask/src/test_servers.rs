@@ -38,6 +38,7 @@ impl TestServers {
             nats_url: String::new(),
             mongo_url: String::new(),
             smtp_url: String::new(),
+            metrics_url: String::new(),
             data: Default::default(),
             logs: instance.logs(),
             demo: Vec::new(),

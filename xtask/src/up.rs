@@ -108,6 +108,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         nats_url: String::new(),
         mongo_url: String::new(),
         smtp_url: String::new(),
+        metrics_url: String::new(),
         data: BTreeMap::new(),
         logs: logs.clone(),
         demo: Vec::new(),
@@ -124,6 +125,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
             None => instance.state.port("http", Some(PREFERRED_PORT))?,
         };
         let smtp_port = instance.state.port("smtp", None)?;
+        run.metrics_url = format!("http://127.0.0.1:{}/metrics", instance.state.port("metrics", None)?);
         run.address = format!("http://127.0.0.1:{port}");
         run.smtp_url = format!("smtp://127.0.0.1:{smtp_port}");
         let servers = steps.run("Servers", |_| {
@@ -182,7 +184,8 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         })?;
         let mailbox = format!("127.0.0.1:{smtp_port}");
         steps.run("Astro Bookings", |progress| {
-            let command = surroundings.command(&["all", "--listen", &surroundings.listen, "--mailbox", &mailbox]);
+            let mut command = surroundings.command(&["all", "--listen", &surroundings.listen, "--mailbox", &mailbox]);
+            command.env("ASTRO_METRICS_LISTEN", run.metrics_url.trim_start_matches("http://").trim_end_matches("/metrics"));
             let astro = astro.insert(Server::start("astro", command, &logs, Signal::SIGTERM, ASTRO_STOP)?);
             run.processes.insert(0, astro.process()?);
             instance.save_run(&run)?;
