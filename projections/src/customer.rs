@@ -1,11 +1,12 @@
 //! What customers and visitors read, from MongoDB: the board, a launch, their bookings. Who may read what is left to the services.
 
 use crate::{
-    Databases,
+    Databases, Projection,
     bookings::trip,
-    freshness::{self, Freshness, ReadFault, WAIT_MAX},
+    freshness::{Freshness, ReadFault, Reader},
     launches::LaunchDocument,
     listing::{Part, part},
+    local::Local,
     store::{Kept, MongoStore, Standing, Store, StoreFault, Table, unsigned},
     words::sought,
 };
@@ -21,7 +22,6 @@ use mongodb::bson::{Bson, Document, doc};
 use nats::Feed;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::HashMap;
-use tokio::time::Instant;
 
 /// How many documents a list without pages has at most.
 const LIST_MAX: i64 = 1_000;
@@ -31,6 +31,7 @@ const LIST_MAX: i64 = 1_000;
 pub struct CustomerViews {
     mongo: MongoStore,
     feed: Feed,
+    local: Local,
 }
 
 /// The part of a launch that the board shows.
@@ -61,20 +62,24 @@ impl CustomerViews {
     /// The views in these databases.
     #[must_use]
     pub fn new(databases: &Databases) -> Self {
-        Self { mongo: databases.mongo.clone(), feed: databases.feed.clone() }
+        Self { mongo: databases.mongo.clone(), feed: databases.feed.clone(), local: databases.local.clone() }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { projection: Projection::Customer, store: &self.mongo, feed: &self.feed, local: &self.local }
     }
 
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.
     pub async fn wait_for(&self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
-        freshness::wait_for(&self.mongo, &self.feed, stream_type, stream_id, sequence).await
+        self.reader().wait_for(stream_type, stream_id, sequence).await
     }
     /// Waits, 2 s at most, until the views have read up to `position`.
     pub async fn wait_until(&self, position: u64) -> Result<Freshness, ReadFault> {
-        freshness::wait_until(&self.mongo, position, Instant::now() + WAIT_MAX).await
+        self.reader().wait_until(position).await
     }
     /// Up to where all views have read.
     pub async fn position(&self) -> Result<u64, ReadFault> {
-        Ok(freshness::reached(&self.mongo).await?)
+        Ok(self.reader().reached().await?)
     }
 
     async fn now(&self) -> Result<Now, StoreFault> {

@@ -2,8 +2,10 @@
 
 use crate::{
     accounts::LaunchAccount,
+    guards::{Guards, Trial},
     lane::{AnyLane, Lane},
     launches::LaunchDocument,
+    local::Local,
     store::{MongoStore, PostgresStore, Store, StoreFault, Table},
 };
 use contract::{
@@ -52,14 +54,14 @@ impl Projection {
     }
 
     /// The lane that folds into `table`.
-    pub(crate) fn lane(self, table: Table) -> Option<Box<dyn AnyLane>> {
+    pub(crate) fn lane(self, table: Table, Guards { once, .. }: Guards) -> Option<Box<dyn AnyLane>> {
         Some(match (self, table.view) {
-            (Self::Customer | Self::Operations, "launches") => Box::new(Lane::<LaunchDocument>::new(table)),
-            (Self::Customer | Self::Operations, "bookings") => Box::new(Lane::<Booking>::new(table)),
-            (Self::Customer | Self::Operations, "suppliers") => Box::new(Lane::<Supplier>::new(table)),
-            (Self::Customer | Self::Operations, "rockets") => Box::new(Lane::<Rocket>::new(table)),
-            (Self::Customer | Self::Operations, "spaceports") => Box::new(Lane::<Spaceport>::new(table)),
-            (Self::Finance, "journal") => Box::new(Lane::<LaunchAccount>::new(table)),
+            (Self::Customer | Self::Operations, "launches") => Box::new(Lane::<LaunchDocument>::new(table, once)),
+            (Self::Customer | Self::Operations, "bookings") => Box::new(Lane::<Booking>::new(table, once)),
+            (Self::Customer | Self::Operations, "suppliers") => Box::new(Lane::<Supplier>::new(table, once)),
+            (Self::Customer | Self::Operations, "rockets") => Box::new(Lane::<Rocket>::new(table, once)),
+            (Self::Customer | Self::Operations, "spaceports") => Box::new(Lane::<Spaceport>::new(table, once)),
+            (Self::Finance, "journal") => Box::new(Lane::<LaunchAccount>::new(table, once)),
             _ => return None,
         })
     }
@@ -121,13 +123,25 @@ pub struct Databases {
     pub(crate) pool: PgPool,
     pub(crate) mongo: MongoStore,
     pub(crate) feed: Feed,
+    pub(crate) local: Local,
+    pub(crate) trial: Trial,
 }
 
 impl Databases {
     /// The Postgres database of the installation, MongoDB with the prefix of its databases' names, and the log.
     #[must_use]
     pub fn new(pool: PgPool, mongo: &mongodb::Client, prefix: &str, feed: Feed) -> Self {
-        Self { pool, mongo: MongoStore::new(mongo, &format!("{prefix}_customer")), feed }
+        let mongo = MongoStore::new(mongo, &format!("{prefix}_customer"));
+        Self { pool, mongo, feed, local: Local::default(), trial: Trial::default() }
+    }
+
+    /// The same, with faults that a test makes. What is kept up to date here is not told to readers in the same process.
+    #[doc(hidden)]
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn on_trial(&self, trial: Trial) -> Self {
+        let Self { pool, mongo, feed, .. } = self.clone();
+        Self { pool, mongo: mongo.guarded(trial.guards), feed, local: Local::default(), trial }
     }
 
     /// The log.
@@ -139,10 +153,15 @@ impl Databases {
     /// Where the views of a projection are kept.
     #[must_use]
     pub fn store(&self, projection: Projection) -> Arc<dyn Store> {
-        match projection {
+        let postgres = |schema| PostgresStore::new(self.pool.clone(), schema).guarded(self.trial.guards);
+        let store: Arc<dyn Store> = match projection {
             Projection::Customer => Arc::new(self.mongo.clone()),
-            Projection::Operations => Arc::new(PostgresStore::new(self.pool.clone(), crate::operations::SCHEMA)),
-            Projection::Finance => Arc::new(PostgresStore::new(self.pool.clone(), crate::finance::SCHEMA)),
+            Projection::Operations => Arc::new(postgres(crate::operations::SCHEMA)),
+            Projection::Finance => Arc::new(postgres(crate::finance::SCHEMA)),
+        };
+        match &self.trial.store {
+            Some(wrap) => wrap(store),
+            None => store,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Money as employees read it, from Postgres: the journal, and revenue per launch, supplier and month.
 
 use crate::{
-    Databases,
+    Databases, Projection,
     accounts::{CUSTOMER_DEPOSITS, LaunchAccount},
-    freshness::{self, Freshness, ReadFault, WAIT_MAX},
+    freshness::{Freshness, ReadFault, Reader},
     listing::part,
+    local::Local,
     store::{PostgresStore, signed, unsigned},
     tsquery::tsquery,
 };
@@ -15,7 +16,6 @@ use contract::{
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use nats::{Feed, Moment};
 use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The schema of these views.
@@ -29,6 +29,7 @@ pub struct FinanceViews {
     pool: PgPool,
     store: PostgresStore,
     feed: Feed,
+    local: Local,
 }
 
 /// Which lines of the journal are wanted.
@@ -61,20 +62,29 @@ impl FinanceViews {
     /// The views in these databases.
     #[must_use]
     pub fn new(databases: &Databases) -> Self {
-        Self { pool: databases.pool.clone(), store: PostgresStore::new(databases.pool.clone(), SCHEMA), feed: databases.feed.clone() }
+        Self {
+            pool: databases.pool.clone(),
+            store: PostgresStore::new(databases.pool.clone(), SCHEMA),
+            feed: databases.feed.clone(),
+            local: databases.local.clone(),
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { projection: Projection::Finance, store: &self.store, feed: &self.feed, local: &self.local }
     }
 
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.
     pub async fn wait_for(&self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
-        freshness::wait_for(&self.store, &self.feed, stream_type, stream_id, sequence).await
+        self.reader().wait_for(stream_type, stream_id, sequence).await
     }
     /// Waits, 2 s at most, until the views have read up to `position`.
     pub async fn wait_until(&self, position: u64) -> Result<Freshness, ReadFault> {
-        freshness::wait_until(&self.store, position, Instant::now() + WAIT_MAX).await
+        self.reader().wait_until(position).await
     }
     /// Up to where all views have read.
     pub async fn position(&self) -> Result<u64, ReadFault> {
-        Ok(freshness::reached(&self.store).await?)
+        Ok(self.reader().reached().await?)
     }
 
     /// Lines of the journal, newest first, with balances and the sum over the whole selection.

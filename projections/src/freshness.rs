@@ -1,9 +1,14 @@
 //! Reading what one has written: waiting until a view has reached a version of a stream, for a moment at most.
 
-use crate::store::{Store, StoreFault};
-use nats::{Feed, FeedError};
+use crate::{
+    Projection,
+    local::Local,
+    partitions::Partitions,
+    store::{Store, StoreFault},
+};
+use nats::{Feed, FeedError, partition};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// How long a read waits for a view.
 pub const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -50,40 +55,55 @@ impl From<sqlx::Error> for ReadFault {
     }
 }
 
-/// Waits until all views of the store have read the event `sequence` of the stream.
-pub(crate) async fn wait_for(
-    store: &dyn Store,
-    feed: &Feed,
-    stream_type: &str,
-    stream_id: &str,
-    sequence: u64,
-) -> Result<Freshness, ReadFault> {
-    if sequence == 0 {
-        return Ok(Freshness::Fresh);
-    }
-    let deadline = Instant::now() + WAIT_MAX;
-    match feed.await_position(stream_type, stream_id, sequence, deadline).await? {
-        Some(position) => wait_until(store, position, deadline).await,
-        None => Ok(Freshness::Stale),
-    }
+/// Where views are, and how to learn that they have moved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub projection: Projection,
+    pub store: &'a dyn Store,
+    pub feed: &'a Feed,
+    pub local: &'a Local,
 }
 
-/// Waits until all views of the store have read up to `position`.
-pub(crate) async fn wait_until(store: &dyn Store, position: u64, deadline: Instant) -> Result<Freshness, ReadFault> {
-    let mut pause = ASK_EVERY;
-    loop {
-        if reached(store).await? >= position {
+impl Reader<'_> {
+    /// Waits until all views have read the event `sequence` of the stream.
+    pub(crate) async fn wait_for(self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
+        if sequence == 0 {
             return Ok(Freshness::Fresh);
         }
-        if Instant::now() + pause > deadline {
-            return Ok(Freshness::Stale);
+        let deadline = Instant::now() + WAIT_MAX;
+        match self.feed.await_position(stream_type, stream_id, sequence, deadline).await? {
+            Some(position) => self.wait(std::iter::once(partition(stream_id)).collect(), position, deadline).await,
+            None => Ok(Freshness::Stale),
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(ASK_EVERY_MAX);
     }
-}
 
-/// Up to where all views of the store have read.
-pub(crate) async fn reached(store: &dyn Store) -> Result<u64, StoreFault> {
-    Ok(store.standings().await?.values().map(crate::store::Standing::position).min().unwrap_or_default())
+    /// Waits until all views have read everything up to `position`.
+    pub(crate) async fn wait_until(self, position: u64) -> Result<Freshness, ReadFault> {
+        self.wait(Partitions::ALL, position, Instant::now() + WAIT_MAX).await
+    }
+
+    /// The projector of this process says when it gets there; only where another has the partitions the store is asked from time to time.
+    async fn wait(self, some: Partitions, position: u64, deadline: Instant) -> Result<Freshness, ReadFault> {
+        let mut pause = ASK_EVERY;
+        loop {
+            if !self.local.is_behind(self.projection, some, position) && self.reached_by(some).await? >= position {
+                return Ok(Freshness::Fresh);
+            }
+            if Instant::now() >= deadline {
+                return Ok(Freshness::Stale);
+            }
+            self.local.news(self.projection, some, position, pause, deadline).await;
+            pause = (pause * 2).min(ASK_EVERY_MAX);
+        }
+    }
+
+    /// Up to where all views have read everything.
+    pub(crate) async fn reached(self) -> Result<u64, StoreFault> {
+        self.reached_by(Partitions::ALL).await
+    }
+
+    async fn reached_by(self, some: Partitions) -> Result<u64, StoreFault> {
+        let standings = self.store.standings().await?;
+        Ok(standings.values().map(|standing| standing.positions().least_of(some)).min().unwrap_or_default())
+    }
 }

@@ -2,12 +2,14 @@
 //! left to the projector and to rebuilds.
 
 use crate::{
-    Recorded, View,
-    recorded::Unreadable,
+    View,
+    partitions::{Partitions, Positions},
+    recorded::{Read, Recorded},
     store::{Changes, Parked, Row, Store, StoreFault, Stored, Table},
 };
 use contract::finance::JournalLine;
-use nats::Envelope;
+use jiff::Timestamp;
+use nats::{Envelope, partition};
 use std::{
     collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,16 +20,6 @@ const READ_MAX: usize = 500;
 /// How many documents are remembered between batches; more are read again when they are needed.
 const CACHE_MAX: usize = 2_000;
 
-/// An event of a batch, or why it cannot be read.
-pub(crate) type Read = Result<Recorded, Box<Unreadable>>;
-
-pub(crate) fn envelope(read: &Read) -> &Envelope {
-    match read {
-        Ok(recorded) => &recorded.envelope,
-        Err(unreadable) => &unreadable.envelope,
-    }
-}
-
 /// A lane of whatever view.
 #[async_trait::async_trait]
 pub(crate) trait AnyLane: Send {
@@ -35,97 +27,169 @@ pub(crate) trait AnyLane: Send {
     fn table(&self) -> Table;
     /// The only kind of stream it looks at.
     fn stream(&self) -> &'static str;
-    /// Up to where it has read.
+    /// Up to where it has read its partitions.
+    fn positions(&self) -> Positions;
+    /// Up to where it has read all of its partitions.
     fn position(&self) -> u64;
-    /// Begins behind `position`, leaving the streams alone that are set aside.
-    fn open(&mut self, position: u64, parked: &[Parked]);
-    /// Folds the events of the batch that it has not seen; the batch ends at `up_to`.
+    /// Whether the event is of its streams and new to it.
+    fn wants(&self, event: &Envelope) -> bool;
+    /// Begins behind `positions` with some partitions, leaving the streams alone that are set aside.
+    fn open(&mut self, owned: Partitions, positions: Positions, parked: &[Parked]);
+    /// Begins a version of which nothing is stored yet, with all partitions.
+    fn begin(&mut self);
+    /// Folds the events of the batch that are new to it; the batch ends at `up_to`.
     async fn fold(&mut self, store: &dyn Store, batch: &[Read], up_to: u64) -> Result<(), StoreFault>;
     /// The streams set aside, with the event that failed.
     fn aside(&self) -> Vec<(String, u64)>;
-    /// Folds the past events of a stream that was set aside. It stays so if one fails again.
-    async fn replay(&mut self, store: &dyn Store, stream_id: &str, past: &[Read]) -> Result<(), StoreFault>;
+    /// Folds the past events of a stream that was set aside, but for the one at `without`. It stays aside if one fails again.
+    async fn replay(&mut self, store: &dyn Store, stream_id: &str, past: &[Read], without: Option<u64>) -> Result<(), StoreFault>;
     /// How much waits to be written.
     fn unwritten(&self) -> usize;
     /// Hands out what is to be written.
     fn take(&mut self) -> Result<Changes, StoreFault>;
 }
 
+/// A document and the event that wrote it.
+struct Slot<V> {
+    position: u64,
+    /// Only missing while it is folded into, or when that failed.
+    view: Option<V>,
+    dirty: bool,
+}
+
 /// A lane of one view.
 pub(crate) struct Lane<V> {
     table: Table,
-    position: u64,
-    cache: HashMap<String, (u64, V)>,
-    dirty: HashSet<String>,
+    owned: Partitions,
+    positions: Positions,
+    cache: HashMap<String, Slot<V>>,
+    dirty: Vec<String>,
     lines: Vec<JournalLine>,
     aside: HashMap<String, u64>,
     parked: Vec<Parked>,
+    taken_up: Vec<(&'static str, String)>,
+    /// Whether the store may have documents that are not in the cache.
+    stored: bool,
+    /// Whether an event that a document has seen is passed over. Off only to show what that is for.
+    once: bool,
 }
 
 impl<V: View> Lane<V> {
-    pub(crate) fn new(table: Table) -> Self {
+    pub(crate) fn new(table: Table, once: bool) -> Self {
         Self {
             table,
-            position: 0,
+            owned: Partitions::NONE,
+            positions: Positions::default(),
             cache: HashMap::new(),
-            dirty: HashSet::new(),
+            dirty: Vec::new(),
             lines: Vec::new(),
             aside: HashMap::new(),
             parked: Vec::new(),
+            taken_up: Vec::new(),
+            stored: true,
+            once,
         }
     }
 
-    /// Reads the documents that the events change and that are not at hand.
-    async fn load(&mut self, store: &dyn Store, events: &[&Read]) -> Result<(), StoreFault> {
-        let keys = events.iter().filter_map(|read| read.as_ref().ok()).filter_map(V::key);
+    /// Reads documents that are not at hand.
+    async fn load(&mut self, store: &dyn Store, keys: impl Iterator<Item = String>) -> Result<(), StoreFault> {
+        if !self.stored {
+            return Ok(());
+        }
         let missing: HashSet<String> = keys.filter(|id| !self.cache.contains_key(id)).collect();
         let missing: Vec<String> = missing.into_iter().collect();
         for ids in missing.chunks(READ_MAX) {
             for Stored { id, position, doc } in store.read(self.table, ids).await? {
                 let view =
                     serde_json::from_value(doc).map_err(|source| StoreFault::Unreadable { table: self.table.to_string(), source })?;
-                self.cache.insert(id, (position, view));
+                self.cache.insert(id, Slot { position, view: Some(view), dirty: false });
             }
         }
         Ok(())
     }
 
-    fn apply(&mut self, read: &Read) {
-        let Envelope { stream_id, stream_type, position, event_type, .. } = envelope(read);
-        if self.aside.contains_key(stream_id) {
-            return;
-        }
-        if let Err(why) = self.change(read) {
+    /// Folds events in order. One that fails sets its stream aside, and what it has touched is made again as it was before.
+    async fn apply(&mut self, store: &dyn Store, events: &[&Read]) -> Result<(), StoreFault> {
+        self.load(store, events.iter().flat_map(|read| read.parts()).filter_map(V::key)).await?;
+        for (n, read) in events.iter().enumerate() {
+            let Envelope { stream_id, stream_type, position, event_type, .. } = read.envelope();
+            if self.aside.contains_key(stream_id) {
+                continue;
+            }
+            let lines = self.lines.len();
+            let Err(why) = self.change(read, |_| true) else { continue };
             tracing::error!(
                 view = %self.table, stream.type = stream_type, stream.id = stream_id, position, event = event_type,
                 "Set stream {stream_type}/{stream_id} aside in {}: {why}", self.table
             );
+            self.lines.truncate(lines);
+            self.mend(store, &events[..n], read).await?;
             self.aside.insert(stream_id.clone(), *position);
             let (stream_type, stream_id) = (stream_type.clone(), stream_id.clone());
-            self.parked.push(Parked { stream_type, stream_id, position: *position, why, retry: false });
+            let since = Timestamp::now();
+            self.parked.push(Parked { stream_type, stream_id, position: *position, why, retry: false, discard: false, since });
         }
-    }
-
-    fn change(&mut self, read: &Read) -> Result<(), String> {
-        let event = read.as_ref().map_err(|unreadable| unreadable.why.clone())?;
-        let Some(id) = V::key(event) else { return Ok(()) };
-        let known = self.cache.get(&id);
-        if known.is_some_and(|(position, _)| *position >= event.position()) {
-            return Ok(());
-        }
-        // The document before is kept until the fold has succeeded.
-        let before = known.map(|(_, view)| view.clone());
-        let folded = catch_unwind(AssertUnwindSafe(|| {
-            let view = V::project(before, event).map_err(|unfit| unfit.to_string())?;
-            let lines = view.lines(event);
-            Ok::<_, String>((view, lines))
-        }));
-        let (view, lines) = folded.map_err(|_| "the fold panicked".to_owned())??;
-        self.lines.extend(lines);
-        self.dirty.insert(id.clone());
-        self.cache.insert(id, (event.position(), view));
         Ok(())
     }
+
+    /// Makes the documents that `failed` has touched as they were before it: as stored, and with the events of the batch before it.
+    async fn mend(&mut self, store: &dyn Store, before: &[&Read], failed: &Read) -> Result<(), StoreFault> {
+        let touched: HashSet<String> = failed.parts().iter().filter_map(V::key).collect();
+        for id in &touched {
+            self.cache.remove(id);
+        }
+        self.load(store, touched.iter().cloned()).await?;
+        let lines = self.lines.len();
+        let of_stream = |read: &&&Read| read.envelope().stream_id == failed.envelope().stream_id;
+        for read in before.iter().filter(of_stream) {
+            // It went well before.
+            let _ = self.change(read, |id| touched.contains(id));
+        }
+        self.lines.truncate(lines);
+        Ok(())
+    }
+
+    /// Folds one stored event into the documents it changes, as far as they are wanted.
+    fn change(&mut self, read: &Read, wanted: impl Fn(&str) -> bool) -> Result<(), String> {
+        if let Read::Unreadable(_, why) = read {
+            return Err(why.clone());
+        }
+        let position = read.envelope().position;
+        // An earlier part of the same event may have changed the same document.
+        let mut touched: Vec<String> = Vec::new();
+        let mut lines = 0..;
+        for part in read.parts() {
+            let Some(id) = V::key(part).filter(|id| wanted(id)) else { continue };
+            if !self.cache.contains_key(&id) {
+                self.cache.insert(id.clone(), Slot { position: 0, view: None, dirty: false });
+            }
+            let Some(slot) = self.cache.get_mut(&id) else { continue };
+            if self.once && slot.position >= position && !touched.contains(&id) {
+                continue;
+            }
+            let (view, added) = fold(slot.view.take(), part)?;
+            (slot.view, slot.position) = (Some(view), position);
+            self.lines.extend(added.into_iter().zip(&mut lines).map(|(line, number)| JournalLine { line: number, ..line }));
+            if !slot.dirty {
+                slot.dirty = true;
+                self.dirty.push(id.clone());
+            }
+            if read.parts().len() > 1 {
+                touched.push(id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The document after the event, and its lines. A panic is a failure like any other.
+fn fold<V: View>(before: Option<V>, event: &Recorded) -> Result<(V, Vec<JournalLine>), String> {
+    let folded = catch_unwind(AssertUnwindSafe(|| {
+        let view = V::project(before, event).map_err(|unfit| unfit.to_string())?;
+        let lines = view.lines(event);
+        Ok::<_, String>((view, lines))
+    }));
+    folded.map_err(|_| "the fold panicked".to_owned())?
 }
 
 #[async_trait::async_trait]
@@ -136,16 +200,30 @@ impl<V: View> AnyLane for Lane<V> {
     fn stream(&self) -> &'static str {
         V::STREAM
     }
+    fn positions(&self) -> Positions {
+        self.positions
+    }
     fn position(&self) -> u64 {
-        self.position
+        self.positions.least_of(self.owned)
+    }
+    fn wants(&self, event: &Envelope) -> bool {
+        event.stream_type == V::STREAM && {
+            let partition = partition(&event.stream_id);
+            self.owned.has(partition) && event.position > self.positions.of(partition)
+        }
     }
     fn unwritten(&self) -> usize {
         self.dirty.len() + self.lines.len()
     }
 
-    fn open(&mut self, position: u64, parked: &[Parked]) {
-        let aside = parked.iter().map(|stream| (stream.stream_id.clone(), stream.position)).collect();
-        *self = Self { position, aside, ..Self::new(self.table) };
+    fn open(&mut self, owned: Partitions, positions: Positions, parked: &[Parked]) {
+        let own = parked.iter().filter(|stream| owned.has(partition(&stream.stream_id)));
+        let aside = own.map(|stream| (stream.stream_id.clone(), stream.position)).collect();
+        *self = Self { owned, positions: positions.only(owned), aside, ..Self::new(self.table, self.once) };
+    }
+
+    fn begin(&mut self) {
+        *self = Self { owned: Partitions::ALL, stored: false, ..Self::new(self.table, self.once) };
     }
 
     fn aside(&self) -> Vec<(String, u64)> {
@@ -153,45 +231,48 @@ impl<V: View> AnyLane for Lane<V> {
     }
 
     async fn fold(&mut self, store: &dyn Store, batch: &[Read], up_to: u64) -> Result<(), StoreFault> {
-        let unseen = |event: &Envelope| event.position > self.position && event.stream_type == V::STREAM;
-        let events: Vec<&Read> = batch.iter().filter(|read| unseen(envelope(read))).collect();
-        self.load(store, &events).await?;
-        for read in events {
-            self.apply(read);
-        }
-        self.position = self.position.max(up_to);
+        let events: Vec<&Read> = batch.iter().filter(|read| self.wants(read.envelope())).collect();
+        self.apply(store, &events).await?;
+        self.positions.advance(self.owned, up_to);
         Ok(())
     }
 
-    async fn replay(&mut self, store: &dyn Store, stream_id: &str, past: &[Read]) -> Result<(), StoreFault> {
+    async fn replay(&mut self, store: &dyn Store, stream_id: &str, past: &[Read], without: Option<u64>) -> Result<(), StoreFault> {
         self.aside.remove(stream_id);
-        let position = self.position;
-        let of_stream = |event: &Envelope| event.position <= position && event.stream_type == V::STREAM && event.stream_id == stream_id;
-        let events: Vec<&Read> = past.iter().filter(|read| of_stream(envelope(read))).collect();
-        self.load(store, &events).await?;
-        for read in events {
-            self.apply(read);
+        let seen = self.positions.of(partition(stream_id));
+        let of_stream = |event: &Envelope| {
+            event.position <= seen && event.stream_type == V::STREAM && event.stream_id == stream_id && Some(event.position) != without
+        };
+        let events: Vec<&Read> = past.iter().filter(|read| of_stream(read.envelope())).collect();
+        self.apply(store, &events).await?;
+        if !self.aside.contains_key(stream_id) {
+            self.taken_up.push((V::STREAM, stream_id.to_owned()));
         }
         Ok(())
     }
 
     fn take(&mut self) -> Result<Changes, StoreFault> {
         let mut rows = Vec::with_capacity(self.dirty.len());
-        for id in self.dirty.drain() {
-            let Some((position, view)) = self.cache.get(&id) else { continue };
+        for id in self.dirty.drain(..) {
+            // What was made again after a failure may be named twice, or not be changed after all.
+            let Some(slot) = self.cache.get_mut(&id).filter(|slot| slot.dirty) else { continue };
+            slot.dirty = false;
+            let Some(view) = &slot.view else { continue };
             let doc = serde_json::to_value(view).map_err(|source| StoreFault::Unreadable { table: self.table.to_string(), source })?;
-            rows.push(Row { columns: view.columns(), position: *position, doc, id });
+            rows.push(Row { columns: view.columns(), position: slot.position, doc, id });
         }
         if self.cache.len() > CACHE_MAX {
             // Everything in it is being written; what is needed again is read again.
             self.cache = HashMap::new();
+            self.stored = true;
         }
         Ok(Changes {
             table: self.table,
             rows,
             lines: std::mem::take(&mut self.lines),
             parked: std::mem::take(&mut self.parked),
-            position: self.position,
+            taken_up: std::mem::take(&mut self.taken_up),
+            positions: self.positions,
         })
     }
 }

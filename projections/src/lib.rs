@@ -15,14 +15,18 @@ mod freshness;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod given;
+mod guards;
 mod lane;
 pub mod launches;
 mod listing;
+mod local;
 pub mod operations;
+mod partitions;
 mod projector;
 pub mod rebuild;
 mod recorded;
 pub mod rockets;
+mod sharing;
 pub mod spaceports;
 mod status;
 pub mod store;
@@ -38,9 +42,12 @@ pub use customer::CustomerViews;
 pub use databases::{Databases, PrepareFault, Projection, UnknownView, ViewName, prepare};
 pub use finance::{FinanceViews, JournalQuery, Totals};
 pub use freshness::{Freshness, ReadFault, WAIT_MAX};
+#[doc(hidden)]
+pub use guards::{Guards, Trial};
 pub use operations::{BookingQuery, LaunchQuery, OperationsViews};
+pub use partitions::{Partitions, Positions};
 pub use projector::run;
 pub use rebuild::{rebuild, roll_back};
-pub use recorded::{Recorded, Unreadable};
-pub use status::{parked, retry, status};
+pub use recorded::Recorded;
+pub use status::{discard, parked, pause, resume, retry, status};
 pub use view::{Column, Unfit, View};

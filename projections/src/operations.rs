@@ -1,12 +1,13 @@
 //! What suppliers and employees read, from Postgres: launches, bookings, rockets and the day's figures. Who may read what is left to the services.
 
 use crate::{
-    Databases,
+    Databases, Projection,
     bookings::{seen, status_word, trip},
     finance::FinanceViews,
-    freshness::{self, Freshness, ReadFault, WAIT_MAX},
+    freshness::{Freshness, ReadFault, Reader},
     launches::LaunchDocument,
     listing::{Part, part},
+    local::Local,
     store::{PostgresStore, signed, unsigned},
     tsquery::tsquery,
     words::sought,
@@ -23,7 +24,6 @@ use jiff::{Timestamp, tz::TimeZone};
 use nats::{Feed, Moment};
 use serde::de::DeserializeOwned;
 use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The schema of these views.
@@ -39,6 +39,7 @@ pub struct OperationsViews {
     pool: PgPool,
     store: PostgresStore,
     feed: Feed,
+    local: Local,
 }
 
 /// Which launches a desk wants.
@@ -69,20 +70,29 @@ impl OperationsViews {
     /// The views in these databases.
     #[must_use]
     pub fn new(databases: &Databases) -> Self {
-        Self { pool: databases.pool.clone(), store: PostgresStore::new(databases.pool.clone(), SCHEMA), feed: databases.feed.clone() }
+        Self {
+            pool: databases.pool.clone(),
+            store: PostgresStore::new(databases.pool.clone(), SCHEMA),
+            feed: databases.feed.clone(),
+            local: databases.local.clone(),
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { projection: Projection::Operations, store: &self.store, feed: &self.feed, local: &self.local }
     }
 
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.
     pub async fn wait_for(&self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
-        freshness::wait_for(&self.store, &self.feed, stream_type, stream_id, sequence).await
+        self.reader().wait_for(stream_type, stream_id, sequence).await
     }
     /// Waits, 2 s at most, until the views have read up to `position`.
     pub async fn wait_until(&self, position: u64) -> Result<Freshness, ReadFault> {
-        freshness::wait_until(&self.store, position, Instant::now() + WAIT_MAX).await
+        self.reader().wait_until(position).await
     }
     /// Up to where all views have read.
     pub async fn position(&self) -> Result<u64, ReadFault> {
-        Ok(freshness::reached(&self.store).await?)
+        Ok(self.reader().reached().await?)
     }
 
     /// Launches, the soonest still to come first, then the latest departed first.

@@ -3,13 +3,16 @@
 
 use crate::{
     Databases, Projection,
-    lane::{AnyLane, Read},
-    recorded::Recorded,
+    lane::AnyLane,
+    partitions::Partitions,
+    recorded::Read,
+    sharing::{Assignment, Membership},
     store::{Changes, Store, StoreFault, Table},
 };
 use futures::future::try_join_all;
-use nats::{Bus, Envelope, FeedError, feed::PAGE_EVENTS_MAX};
-use std::{collections::HashMap, error::Error, time::Duration};
+use jiff::Timestamp;
+use nats::{Bus, Envelope, FeedError, feed::PAGE_EVENTS_MAX, partition};
+use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -18,10 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How many events are folded and written at once.
 const BATCH_EVENTS_MAX: usize = 1_000;
-/// How often the projector looks for a new version of a view and for streams to try again.
+/// How often the projector looks for streams to try again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often it says that it is there.
-const BEAT_EVERY: Duration = Duration::from_secs(5);
 /// The first wait after a fault; twice as long each time.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest wait after a fault.
@@ -36,6 +37,9 @@ pub(crate) enum Fault {
     /// Where the log is.
     #[error("read the log")]
     Feed(#[from] FeedError),
+    /// What came does not follow on what was read. It is read again.
+    #[error("the log was delivered with a hole behind position {0}")]
+    Hole(u64),
 }
 
 /// An error with its causes, in one line.
@@ -55,146 +59,182 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 /// Reads the events some lane looks at.
 pub(crate) fn read(batch: Vec<Envelope>, lanes: &[Box<dyn AnyLane>]) -> Vec<Read> {
-    let wanted = |event: &Envelope| lanes.iter().any(|lane| lane.stream() == event.stream_type && event.position > lane.position());
-    batch.into_iter().filter(wanted).map(Recorded::read).collect()
+    let wanted = |event: &Envelope| lanes.iter().any(|lane| lane.wants(event));
+    batch.into_iter().filter(wanted).map(Read::new).collect()
 }
 
-/// Keeps the views of `projection` up to date until `stop`; says in `position` up to where all of them have read. Several processes may
-/// run the same one: what is written only goes forward.
+/// Keeps the views of `projection` up to date until `stop`; says in `position` up to where its partitions are read. Several processes may
+/// run the same one: they share its partitions, and one that is gone is replaced by the others.
 pub async fn run(projection: Projection, databases: Databases, position: watch::Sender<u64>, stop: CancellationToken) {
     let store = databases.store(projection);
+    let mut membership = Membership::join(Arc::clone(&store));
     let mut pause = PAUSE_MIN;
     while !stop.is_cancelled() {
+        let assignment = *membership.assignments.borrow_and_update();
         let began = Instant::now();
-        let Err(fault) = follow(projection, &databases, &*store, &position, &stop).await else { continue };
+        let projector = Projector { projection, databases: &databases, store: &*store, assignment, position: &position };
+        let outcome = projector.follow(&mut membership, &stop).await;
+        databases.local.tell(projection, Partitions::NONE, 0);
+        let Err(fault) = outcome else { continue };
         if began.elapsed() > PAUSE_MAX {
             pause = PAUSE_MIN;
         }
-        let why = chain(&fault);
-        tracing::warn!(projection = %projection, "The views of {projection} wait {} ms: {why}", pause.as_millis());
-        // Told where it can be; the store may be what failed.
-        if let Err(error) = store.beat(&why).await {
-            tracing::debug!(projection = %projection, "The fault is not shown: {}", chain(&error));
+        if matches!(fault, Fault::Store(StoreFault::Fenced)) {
+            tracing::debug!(projection = %projection, "Others may write the views of {projection} now; looking again");
+            membership.look();
+        } else {
+            let why = chain(&fault);
+            tracing::warn!(projection = %projection, "The views of {projection} wait {} ms: {why}", pause.as_millis());
+            membership.tell(&why);
         }
         tokio::select! {
             () = stop.cancelled() => {}
+            _ = membership.assignments.changed() => {}
             () = sleep(pause) => {}
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }
+    membership.leave().await;
 }
 
-/// Opens the views where they stand and follows the log, until there is another version of one.
-async fn follow(
+/// A projector for as long as it has the same partitions.
+struct Projector<'a> {
     projection: Projection,
-    databases: &Databases,
-    store: &dyn Store,
-    position: &watch::Sender<u64>,
-    stop: &CancellationToken,
-) -> Result<(), Fault> {
-    let (mut lanes, versions) = open(projection, store).await?;
-    let mut follower = databases.feed.follow(lanes.iter().map(|lane| lane.position()).min().unwrap_or_default());
-    let (mut look_at, mut beat_at) = (Instant::now(), Instant::now());
-    position.send_replace(follower.after());
-    loop {
-        let now = Instant::now();
-        if now >= beat_at {
-            store.beat("").await?;
-            beat_at = now + BEAT_EVERY;
-        }
-        if now >= look_at {
-            if self::versions(projection, store).await? != versions {
-                return Ok(());
+    databases: &'a Databases,
+    store: &'a dyn Store,
+    assignment: Assignment,
+    position: &'a watch::Sender<u64>,
+}
+
+impl Projector<'_> {
+    /// Opens the views where they stand and follows the log, until the assignment is another one.
+    async fn follow(&self, membership: &mut Membership, stop: &CancellationToken) -> Result<(), Fault> {
+        let Self { projection, databases, store, assignment: Assignment { owned, paused, epoch }, .. } = *self;
+        if paused || owned.is_empty() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = membership.assignments.changed() => {}
             }
-            for lane in &mut lanes {
-                try_again(databases, store, &mut **lane).await?;
+            return Ok(());
+        }
+        let mut lanes = self.open().await?;
+        let mut follower = databases.feed.follow(lanes.iter().map(|lane| lane.position()).min().unwrap_or_default());
+        let mut after = follower.after();
+        let mut look_at = Instant::now();
+        self.tell(after);
+        tracing::debug!(projection = %projection, epoch, ?owned, "The views of {projection} go on behind {after}");
+        loop {
+            if Instant::now() >= look_at {
+                for lane in &mut lanes {
+                    self.try_again(&mut **lane).await?;
+                }
+                membership.tell("");
+                look_at = Instant::now() + LOOK_EVERY;
             }
-            look_at = Instant::now() + LOOK_EVERY;
+            let batch = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = membership.assignments.changed() => return Ok(()),
+                batch = follower.next_batch(BATCH_EVENTS_MAX, LOOK_EVERY) => batch?,
+            };
+            let batch = match &databases.trial.deliver {
+                Some(deliver) => deliver(batch),
+                None => batch,
+            };
+            let Some((up_to, recorded_at)) = batch.iter().map(|event| (event.position, event.recorded_at)).max() else {
+                metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str()).set(0.0);
+                continue;
+            };
+            if !dense(&batch, after, up_to) && databases.trial.guards.holes {
+                return Err(Fault::Hole(after));
+            }
+            let began = Instant::now();
+            let batch = read(batch, &lanes);
+            try_join_all(lanes.iter_mut().map(|lane| lane.fold(store, &batch, up_to))).await?;
+            let changes: Vec<Changes> = lanes.iter_mut().map(|lane| lane.take()).collect::<Result<_, _>>()?;
+            let folded = began.elapsed();
+            store.write(Some(epoch), &changes).await?;
+            after = up_to;
+            self.tell(after);
+            metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str())
+                .set(Timestamp::now().duration_since(recorded_at).as_secs_f64().max(0.0));
+            tracing::debug!(
+                projection = %projection, position = up_to, events = batch.len(), documents = changes.iter().map(|c| c.rows.len()).sum::<usize>(),
+                folded_ms = folded.as_millis(), took_ms = began.elapsed().as_millis(), live = follower.is_live(),
+                "The views of {projection} are at {up_to}"
+            );
+            if projection == Projection::Customer
+                && let Some(bus) = databases.feed.bus()
+            {
+                announce(bus, &changes).await;
+            }
         }
-        let batch = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            batch = follower.next_batch(BATCH_EVENTS_MAX, LOOK_EVERY) => batch?,
-        };
-        let Some(up_to) = batch.last().map(|event| event.position) else { continue };
-        let began = Instant::now();
-        let batch = read(batch, &lanes);
-        try_join_all(lanes.iter_mut().map(|lane| lane.fold(store, &batch, up_to))).await?;
-        let changes: Vec<Changes> = lanes.iter_mut().map(|lane| lane.take()).collect::<Result<_, _>>()?;
-        let folded = began.elapsed();
-        store.write(&changes).await?;
-        position.send_replace(up_to);
-        tracing::debug!(
-            projection = %projection, position = up_to, events = batch.len(), documents = changes.iter().map(|c| c.rows.len()).sum::<usize>(),
-            folded_ms = folded.as_millis(), took_ms = began.elapsed().as_millis(), live = follower.is_live(),
-            "The views of {projection} are at {up_to}"
-        );
-        if projection == Projection::Customer
-            && let Some(bus) = databases.feed.bus()
-        {
-            announce(bus, &changes).await;
+    }
+
+    /// Says how far its partitions are read.
+    fn tell(&self, position: u64) {
+        self.databases.local.tell(self.projection, self.assignment.owned, position);
+        self.position.send_replace(position);
+        metrics::gauge!("astro_view_position", "projection" => self.projection.as_str()).set(position as f64);
+    }
+
+    async fn open(&self) -> Result<Vec<Box<dyn AnyLane>>, StoreFault> {
+        let Self { projection, databases, store, assignment, .. } = *self;
+        let standings = store.standings().await?;
+        let mut lanes = Vec::new();
+        for view in projection.views() {
+            let missing = || StoreFault::Missing(format!("{projection}.{view}"));
+            let standing = standings.get(*view).ok_or_else(missing)?;
+            let table = Table { view, version: standing.version };
+            let mut lane = projection.lane(table, databases.trial.guards).ok_or_else(missing)?;
+            lane.open(assignment.owned, standing.positions(), &store.parked(table).await?);
+            lanes.push(lane);
         }
+        Ok(lanes)
+    }
+
+    /// Tries again the streams for which an operator asked it, or which another process has taken up again.
+    async fn try_again(&self, lane: &mut dyn AnyLane) -> Result<(), Fault> {
+        let Self { databases, store, .. } = *self;
+        let aside = lane.aside();
+        if aside.is_empty() {
+            return Ok(());
+        }
+        let parked = store.parked(lane.table()).await?;
+        for (stream_id, from) in aside {
+            let known = parked.iter().find(|stream| stream.stream_id == stream_id);
+            // Before the lane has come as far again, there is nothing to try.
+            if known.is_some_and(|stream| !stream.retry) || lane.positions().of(partition(&stream_id)) < from {
+                continue;
+            }
+            let without = known.filter(|stream| stream.discard).map(|_| from);
+            let mut after = from.saturating_sub(1);
+            let mut past = Vec::new();
+            while after < lane.positions().of(partition(&stream_id)) {
+                let page = databases.feed.page(after, PAGE_EVENTS_MAX).await?;
+                let Some(last) = page.last() else { break };
+                after = last.position;
+                let of_stream = |event: &Envelope| event.stream_type == lane.stream() && event.stream_id == stream_id;
+                past.extend(page.into_iter().filter(of_stream).map(Read::new));
+            }
+            lane.replay(store, &stream_id, &past, without).await?;
+            let changes = lane.take()?;
+            let again = !changes.parked.is_empty();
+            store.write(Some(self.assignment.epoch), &[changes]).await?;
+            if !again {
+                tracing::info!(view = %lane.table(), stream.id = stream_id, without, "Took stream {stream_id} up again in {}", lane.table());
+            }
+        }
+        Ok(())
     }
 }
 
-/// Which version of each view is in use.
-async fn versions(projection: Projection, store: &dyn Store) -> Result<HashMap<&'static str, u32>, StoreFault> {
-    let standings = store.standings().await?;
-    let version = |view: &&'static str| {
-        let standing = standings.get(*view).ok_or_else(|| StoreFault::Missing(format!("{projection}.{view}")))?;
-        Ok((*view, standing.version))
-    };
-    projection.views().iter().map(version).collect()
-}
-
-type Opened = (Vec<Box<dyn AnyLane>>, HashMap<&'static str, u32>);
-
-async fn open(projection: Projection, store: &dyn Store) -> Result<Opened, StoreFault> {
-    let standings = store.standings().await?;
-    let mut lanes = Vec::new();
-    let mut versions = HashMap::new();
-    for view in projection.views() {
-        let missing = || StoreFault::Missing(format!("{projection}.{view}"));
-        let standing = standings.get(*view).ok_or_else(missing)?;
-        let table = Table { view, version: standing.version };
-        let mut lane = projection.lane(table).ok_or_else(missing)?;
-        lane.open(standing.position(), &store.parked(table).await?);
-        versions.insert(*view, standing.version);
-        lanes.push(lane);
+/// Whether every position behind `after` up to `up_to` is there, in whatever order and however often.
+fn dense(batch: &[Envelope], after: u64, up_to: u64) -> bool {
+    if (after + 1..).zip(batch).all(|(expected, event)| event.position == expected) {
+        return true;
     }
-    Ok((lanes, versions))
-}
-
-/// Tries again the streams for which an operator asked it, or which another process has taken up again.
-async fn try_again(databases: &Databases, store: &dyn Store, lane: &mut dyn AnyLane) -> Result<(), Fault> {
-    let aside = lane.aside();
-    if aside.is_empty() {
-        return Ok(());
-    }
-    let parked = store.parked(lane.table()).await?;
-    for (stream_id, from) in aside {
-        let known = parked.iter().find(|stream| stream.stream_id == stream_id);
-        if known.is_some_and(|stream| !stream.retry) {
-            continue;
-        }
-        let mut after = from.saturating_sub(1);
-        let mut past = Vec::new();
-        while after < lane.position() {
-            let page = databases.feed.page(after, PAGE_EVENTS_MAX).await?;
-            let Some(last) = page.last() else { break };
-            after = last.position;
-            let of_stream = |event: &Envelope| event.stream_type == lane.stream() && event.stream_id == stream_id;
-            past.extend(page.into_iter().filter(of_stream).map(Recorded::read));
-        }
-        lane.replay(store, &stream_id, &past).await?;
-        let changes = lane.take()?;
-        let again = !changes.parked.is_empty();
-        store.write(&[changes]).await?;
-        if !again {
-            store.unpark(lane.table(), lane.stream(), &stream_id).await?;
-            tracing::info!(view = %lane.table(), stream.id = stream_id, "Took stream {stream_id} up again in {}", lane.table());
-        }
-    }
-    Ok(())
+    let positions: BTreeSet<u64> = batch.iter().map(|event| event.position).filter(|position| *position > after).collect();
+    positions.len() as u64 == up_to.saturating_sub(after)
 }
 
 /// Tells whoever watches a launch that it looks different now. A hint: it may be lost.

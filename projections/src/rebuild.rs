@@ -4,18 +4,23 @@
 use crate::{
     Databases, ViewName,
     lane::AnyLane,
-    projector::{Fault, chain, read},
-    store::{Store, StoreFault, Stored, Table},
+    partitions::{Partitions, Positions},
+    projector::chain,
+    recorded::Read,
+    store::{Standing, Store, StoreFault, Stored, Table},
 };
+use contract::operations::RebuildProgress;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use nats::{Envelope, FeedError, feed::PAGE_EVENTS_MAX};
+use nats::{Feed, FeedError, feed::PAGE_EVENTS_MAX};
 use std::time::Duration;
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+/// How many pages of the log are read and decoded while one is folded.
+const PAGES_AHEAD: usize = 4;
+/// How often it is shown how far a rebuild is.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// How much is folded in memory before it is written.
 const UNWRITTEN_MAX: usize = 20_000;
 /// For how long a rebuild has its right at a time; it renews it as it goes on.
@@ -105,14 +110,6 @@ pub enum RebuildFault {
     #[error("read the log")]
     Feed(#[from] FeedError),
 }
-impl From<Fault> for RebuildFault {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Store(fault) => Self::Store(fault),
-            Fault::Feed(fault) => Self::Feed(fault),
-        }
-    }
-}
 
 /// The right to rebuild a view; nobody else has it meanwhile.
 struct Claim<'a> {
@@ -146,14 +143,15 @@ impl<'a> Claim<'a> {
         self.until = until;
         Ok(())
     }
-    async fn give_back(self) -> Result<(), RebuildFault> {
+    async fn give_back(self) -> Result<(), StoreFault> {
         self.store.claim(self.view, Some(self.until), Timestamp::now(), None).await?;
         Ok(())
     }
 }
 
 /// Folds the whole log into a new version of the view and puts it in use. The projector may run meanwhile; it takes the new version
-/// over by itself. `progress` is told how far it is after each page of the log. `stop` ends it: the view in use stays as it is.
+/// over by itself. `progress` is told how far it is after each page of the log, and [`crate::status`] says it in every process. `stop` ends
+/// it: the view in use stays as it is.
 pub async fn rebuild(
     databases: &Databases,
     name: ViewName,
@@ -162,163 +160,287 @@ pub async fn rebuild(
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Rebuilt, RebuildFault> {
     let store = databases.store(name.projection);
-    let mut claim = Claim::take(&*store, name.view).await?;
-    let outcome = stop
-        .run_until_cancelled(replace(databases, name, &*store, &mut claim, differing, &mut progress))
-        .await
-        .unwrap_or(Err(RebuildFault::Stopped));
-    claim.give_back().await?;
+    let claim = Claim::take(&*store, name.view).await?;
+    let mut making = Making::new(databases, name, &*store, claim);
+    let outcome = stop.run_until_cancelled(making.replace(differing, &mut progress)).await.unwrap_or(Err(RebuildFault::Stopped));
+    let fault = match &outcome {
+        Ok(rebuilt) if rebuilt.switched => String::new(),
+        Ok(rebuilt) => format!("{} documents differ from those in use: {}", rebuilt.differing, rebuilt.some_differing.join(", ")),
+        Err(fault) => chain(fault),
+    };
+    making.end(fault).await?;
     outcome
-}
-
-async fn replace(
-    databases: &Databases,
-    name: ViewName,
-    store: &dyn Store,
-    claim: &mut Claim<'_>,
-    differing: Differing,
-    progress: &mut (impl FnMut(Progress) + Send),
-) -> Result<Rebuilt, RebuildFault> {
-    let began = Instant::now();
-    let missing = || StoreFault::Missing(name.to_string());
-    let standing = store.standings().await?.remove(name.view).ok_or_else(missing)?;
-    let live = Table { view: name.view, version: standing.version };
-    let shadow = Table { view: name.view, version: standing.latest + 1 };
-    store.create(shadow).await?;
-    let mut lanes = [name.projection.lane(shadow).ok_or_else(missing)?];
-    let folded = fold_all(databases, store, &mut lanes, claim, progress).await;
-    let parity = match folded {
-        Ok(()) => compare(databases, store, &mut lanes, live, claim).await,
-        Err(fault) => Err(fault),
-    };
-    let parity = match parity {
-        Ok(parity) => parity,
-        Err(fault) => {
-            // Left-overs do no harm: the next rebuild throws them away.
-            if let Err(error) = store.discard(shadow).await {
-                tracing::debug!(view = %name, "Left {shadow} behind: {}", chain(&error));
-            }
-            return Err(fault);
-        }
-    };
-    let switched = parity.differing == 0 || differing == Differing::Accept;
-    if switched {
-        catch_up(databases, store, &mut lanes).await?;
-        claim.renew().await?;
-        store.switch(shadow, live.version).await?;
-        tracing::info!(view = %name, version = shadow.version, "Switched {name} to version {}", shadow.version);
-        linger(databases, store, &mut lanes).await?;
-        for version in standing.positions.into_keys().filter(|version| *version != live.version) {
-            store.discard(Table { view: name.view, version }).await?;
-        }
-    } else {
-        store.discard(shadow).await?;
-    }
-    Ok(Rebuilt {
-        version: shadow.version,
-        previous: live.version,
-        events: lanes[0].position(),
-        compared: parity.compared,
-        differing: parity.differing,
-        some_differing: parity.named,
-        moving: parity.moving,
-        switched,
-        took: began.elapsed(),
-    })
 }
 
 /// Puts the version before back in use, after it has caught up. Says which version is in use now.
 pub async fn roll_back(databases: &Databases, name: ViewName) -> Result<u32, RebuildFault> {
     let store = databases.store(name.projection);
-    let store = &*store;
-    let claim = Claim::take(store, name.view).await?;
-    let done = async {
-        let missing = || StoreFault::Missing(name.to_string());
-        let standing = store.standings().await?.remove(name.view).ok_or_else(missing)?;
-        let version = standing.previous.ok_or(RebuildFault::NothingBefore)?;
-        let position = *standing.positions.get(&version).ok_or(RebuildFault::NothingBefore)?;
-        let table = Table { view: name.view, version };
-        let mut lanes = [name.projection.lane(table).ok_or_else(missing)?];
-        lanes[0].open(position, &store.parked(table).await?);
-        catch_up(databases, store, &mut lanes).await?;
-        store.switch(table, standing.version).await?;
-        tracing::info!(view = %name, version, "Went back to version {version} of {name}");
-        linger(databases, store, &mut lanes).await?;
-        Ok(version)
-    };
-    let outcome = done.await;
-    claim.give_back().await?;
+    let claim = Claim::take(&*store, name.view).await?;
+    let mut making = Making::new(databases, name, &*store, claim);
+    let outcome = making.back().await;
+    making.claim.give_back().await?;
     outcome
 }
 
-type Page = JoinHandle<Result<Vec<Envelope>, FeedError>>;
-
-fn fetch(databases: &Databases, after: u64) -> Page {
-    let feed = databases.feed.clone();
-    tokio::spawn(async move { feed.page(after, PAGE_EVENTS_MAX).await })
+/// What a page of the log says to a view, and where the page ends.
+struct Page {
+    events: Vec<Read>,
+    last: u64,
 }
 
-/// Folds the log from its beginning to its end; while a page is folded the next one is read.
-async fn fold_all(
-    databases: &Databases,
-    store: &dyn Store,
-    lanes: &mut [Box<dyn AnyLane>; 1],
-    claim: &mut Claim<'_>,
-    progress: &mut (impl FnMut(Progress) + Send),
-) -> Result<(), RebuildFault> {
-    let began = Instant::now();
-    let mut total = databases.feed.head().await?;
-    let mut next = fetch(databases, 0);
-    loop {
-        let page = next.await.map_err(|error| FeedError::Database(sqlx::Error::Io(std::io::Error::other(error))))??;
-        let Some(last) = page.last().map(|event| event.position) else { break };
-        next = fetch(databases, last);
-        fold(store, lanes, page, last).await?;
-        if lanes[0].unwritten() >= UNWRITTEN_MAX {
-            write(store, lanes).await?;
+/// Reads and decodes the events of `stream` behind `after` up to `last`, on whatever thread is free.
+fn fetch(feed: &Feed, stream: &'static str, after: u64, last: u64) -> impl Future<Output = Result<Page, FeedError>> + use<> {
+    let feed = feed.clone();
+    let reading = AbortOnDropHandle::new(tokio::spawn(async move {
+        let page = feed.page(after, usize::try_from(last - after).unwrap_or(PAGE_EVENTS_MAX)).await?;
+        let found = page.last().map_or(after, |event| event.position);
+        if found != last {
+            return Err(FeedError::Gap { expected: found + 1, found: last });
         }
-        claim.renew().await?;
-        total = total.max(last);
-        let rate = last as f64 / began.elapsed().as_secs_f64();
-        progress(Progress { done: last, total, seconds_left: (rate > 0.0).then(|| (total - last) as f64 / rate) });
-    }
-    write(store, lanes).await
+        let events = page.into_iter().filter(|event| event.stream_type == stream).map(Read::new).collect();
+        Ok(Page { events, last })
+    }));
+    async move { reading.await.map_err(|error| FeedError::Database(sqlx::Error::Io(std::io::Error::other(error))))? }
 }
 
-async fn fold(store: &dyn Store, lanes: &mut [Box<dyn AnyLane>; 1], page: Vec<Envelope>, up_to: u64) -> Result<(), RebuildFault> {
-    let events = read(page, lanes);
-    lanes[0].fold(store, &events, up_to).await?;
-    Ok(())
+/// A version of a view on its way into use.
+struct Making<'a> {
+    databases: &'a Databases,
+    name: ViewName,
+    store: &'a dyn Store,
+    claim: Claim<'a>,
+    shown: RebuildProgress,
+    shown_at: Option<Instant>,
 }
 
-async fn write(store: &dyn Store, lanes: &mut [Box<dyn AnyLane>; 1]) -> Result<(), RebuildFault> {
-    let changes = lanes[0].take()?;
-    if let Some(stream) = changes.parked.first() {
-        let name = format!("{}/{}", stream.stream_type, stream.stream_id);
-        return Err(RebuildFault::Poison { position: stream.position, stream: name, why: stream.why.clone() });
+impl<'a> Making<'a> {
+    fn new(databases: &'a Databases, name: ViewName, store: &'a dyn Store, claim: Claim<'a>) -> Self {
+        let shown = RebuildProgress { version: 0, done: 0, total: 0, seconds_left: None, phase: String::new(), fault: String::new() };
+        Self { databases, name, store, claim, shown, shown_at: None }
     }
-    store.write(&[changes]).await?;
-    Ok(())
-}
 
-/// Folds what came meanwhile.
-async fn catch_up(databases: &Databases, store: &dyn Store, lanes: &mut [Box<dyn AnyLane>; 1]) -> Result<(), RebuildFault> {
-    loop {
-        let page = databases.feed.page(lanes[0].position(), PAGE_EVENTS_MAX).await?;
-        let Some(last) = page.last().map(|event| event.position) else { return Ok(()) };
-        fold(store, lanes, page, last).await?;
-        write(store, lanes).await?;
+    /// Says what is going on, for whoever asks. Fails never: the rebuild goes on unseen.
+    async fn show(&mut self, phase: &str) {
+        let soon = self.shown_at.is_some_and(|at| at.elapsed() < SHOW_EVERY);
+        if soon && phase == self.shown.phase {
+            return;
+        }
+        phase.clone_into(&mut self.shown.phase);
+        self.shown_at = Some(Instant::now());
+        if let Err(error) = self.store.report(self.name.view, &self.shown).await {
+            tracing::debug!(view = %self.name, "How far the rebuild is cannot be shown: {}", chain(&error));
+        }
     }
-}
 
-/// Keeps the version up to date until the projector has taken it over. Writing it twice does no harm.
-async fn linger(databases: &Databases, store: &dyn Store, lanes: &mut [Box<dyn AnyLane>; 1]) -> Result<(), RebuildFault> {
-    let until = Instant::now() + LINGER;
-    while Instant::now() < until {
-        catch_up(databases, store, lanes).await?;
-        sleep(ASK_EVERY).await;
+    async fn end(mut self, fault: String) -> Result<(), StoreFault> {
+        (self.shown.fault, self.shown.seconds_left) = (fault, None);
+        self.show("").await;
+        self.claim.give_back().await
     }
-    Ok(())
+
+    fn missing(&self) -> StoreFault {
+        StoreFault::Missing(self.name.to_string())
+    }
+    async fn standing(&self) -> Result<Standing, StoreFault> {
+        self.store.standings().await?.remove(self.name.view).ok_or_else(|| self.missing())
+    }
+    fn lane(&self, table: Table) -> Result<Box<dyn AnyLane>, StoreFault> {
+        self.name.projection.lane(table, self.databases.trial.guards).ok_or_else(|| self.missing())
+    }
+
+    async fn replace(&mut self, differing: Differing, progress: &mut (impl FnMut(Progress) + Send)) -> Result<Rebuilt, RebuildFault> {
+        let began = Instant::now();
+        let (store, name) = (self.store, self.name);
+        let standing = self.standing().await?;
+        let live = Table { view: name.view, version: standing.version };
+        let shadow = Table { view: name.view, version: standing.latest + 1 };
+        self.shown.version = shadow.version;
+        store.create(shadow).await?;
+        let mut lane = self.lane(shadow)?;
+        lane.begin();
+        let parity = async {
+            self.fold_all(&mut *lane, progress).await?;
+            self.compare(&mut *lane, live).await
+        };
+        let parity = match parity.await {
+            Ok(parity) => parity,
+            Err(fault) => {
+                // Left-overs do no harm: the next rebuild throws them away.
+                if let Err(error) = store.discard(shadow).await {
+                    tracing::debug!(view = %name, "Left {shadow} behind: {}", chain(&error));
+                }
+                return Err(fault);
+            }
+        };
+        let switched = parity.differing == 0 || differing == Differing::Accept;
+        if switched {
+            self.switch(&mut *lane, live.version).await?;
+            for version in standing.positions.into_keys().filter(|version| *version != live.version) {
+                store.discard(Table { view: name.view, version }).await?;
+            }
+        } else {
+            store.discard(shadow).await?;
+        }
+        Ok(Rebuilt {
+            version: shadow.version,
+            previous: live.version,
+            events: lane.position(),
+            compared: parity.compared,
+            differing: parity.differing,
+            some_differing: parity.named,
+            moving: parity.moving,
+            switched,
+            took: began.elapsed(),
+        })
+    }
+
+    async fn back(&mut self) -> Result<u32, RebuildFault> {
+        let standing = self.standing().await?;
+        let version = standing.previous.ok_or(RebuildFault::NothingBefore)?;
+        let positions = *standing.positions.get(&version).ok_or(RebuildFault::NothingBefore)?;
+        let table = Table { view: self.name.view, version };
+        let mut lane = self.lane(table)?;
+        lane.open(Partitions::ALL, positions, &self.store.parked(table).await?);
+        self.switch(&mut *lane, standing.version).await?;
+        Ok(version)
+    }
+
+    /// Puts the lane's version in use instead of `previous`, and keeps it up to date until the projectors have taken it over: they look
+    /// again, for the switch begins a new epoch. Writing it twice does no harm.
+    async fn switch(&mut self, lane: &mut dyn AnyLane, previous: u32) -> Result<(), RebuildFault> {
+        let (table, name) = (lane.table(), self.name);
+        self.show("switching").await;
+        self.catch_up(lane).await?;
+        self.claim.renew().await?;
+        if !self.store.switch(table, previous).await? {
+            return Err(RebuildFault::Busy);
+        }
+        tracing::info!(view = %name, version = table.version, "Switched {name} from version {previous} to {}", table.version);
+        let until = Instant::now() + LINGER;
+        while Instant::now() < until {
+            self.catch_up(lane).await?;
+            sleep(ASK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Folds the log from its beginning to its end, reading some pages ahead. Documents stay in memory until they are final, as far as
+    /// there is room.
+    async fn fold_all(&mut self, lane: &mut dyn AnyLane, progress: &mut (impl FnMut(Progress) + Send)) -> Result<(), RebuildFault> {
+        let began = Instant::now();
+        let feed = self.databases.feed.clone();
+        let stream = lane.stream();
+        let total = feed.head().await?;
+        self.shown.total = total;
+        self.show("reading").await;
+        let ends = (0..total).step_by(PAGE_EVENTS_MAX).map(|after| (after, total.min(after + PAGE_EVENTS_MAX as u64)));
+        let mut pages = stream::iter(ends.map(|(after, last)| fetch(&feed, stream, after, last))).buffered(PAGES_AHEAD);
+        while let Some(Page { events, last }) = pages.try_next().await? {
+            lane.fold(self.store, &events, last).await?;
+            if lane.unwritten() >= UNWRITTEN_MAX {
+                self.write(lane).await?;
+            }
+            self.claim.renew().await?;
+            let rate = last as f64 / began.elapsed().as_secs_f64();
+            let seconds_left = (rate > 0.0).then(|| (total - last) as f64 / rate);
+            progress(Progress { done: last, total, seconds_left });
+            (self.shown.done, self.shown.seconds_left) = (last, seconds_left.map(|seconds| seconds.ceil() as u64));
+            self.show("reading").await;
+        }
+        self.write(lane).await
+    }
+
+    async fn write(&self, lane: &mut dyn AnyLane) -> Result<(), RebuildFault> {
+        let changes = lane.take()?;
+        if let Some(stream) = changes.parked.first() {
+            let name = format!("{}/{}", stream.stream_type, stream.stream_id);
+            return Err(RebuildFault::Poison { position: stream.position, stream: name, why: stream.why.clone() });
+        }
+        self.store.write(None, &[changes]).await?;
+        Ok(())
+    }
+
+    /// Folds what came meanwhile.
+    async fn catch_up(&self, lane: &mut dyn AnyLane) -> Result<(), RebuildFault> {
+        loop {
+            let page = self.databases.feed.page(lane.position(), PAGE_EVENTS_MAX).await?;
+            let Some(last) = page.last().map(|event| event.position) else { return Ok(()) };
+            let events: Vec<Read> = page.into_iter().filter(|event| lane.wants(event)).map(Read::new).collect();
+            lane.fold(self.store, &events, last).await?;
+            self.write(lane).await?;
+        }
+    }
+
+    /// Compares every document of both versions at one position. Those that change meanwhile are looked at again.
+    async fn compare(&mut self, lane: &mut dyn AnyLane, live: Table) -> Result<Parity, RebuildFault> {
+        let (store, shadow) = (self.store, lane.table());
+        self.show("catching up").await;
+        self.catch_up(lane).await?;
+        let mut up_to = self.common(live, lane.position()).await?;
+        self.show("comparing").await;
+        let mut parity = Parity::default();
+        let mut moved = Vec::new();
+        let (mut left, mut right) = (Scan::new(live), Scan::new(shadow));
+        loop {
+            let id = match (left.id(store).await?, right.id(store).await?) {
+                (None, None) => break,
+                (Some(a), Some(b)) => a.min(b),
+                (Some(one), None) | (None, Some(one)) => one,
+            }
+            .to_owned();
+            let (a, b) = (left.take(&id), right.take(&id));
+            match verdict(a.as_ref(), b.as_ref(), up_to) {
+                Some(equal) => parity.count(&id, equal),
+                None => moved.push(id),
+            }
+            self.claim.renew().await?;
+        }
+        for _ in 0..ROUNDS_MAX {
+            if moved.is_empty() {
+                break;
+            }
+            self.catch_up(lane).await?;
+            let before = up_to;
+            up_to = self.common(live, lane.position()).await?;
+            if up_to == before {
+                break;
+            }
+            self.claim.renew().await?;
+            let mut still = Vec::new();
+            for ids in moved.chunks(COMPARE_MAX as usize) {
+                let (a, b) = tokio::try_join!(store.read(live, ids), store.read(shadow, ids))?;
+                for id in ids {
+                    let find = |stored: &[Stored]| stored.iter().find(|stored| stored.id == *id).cloned();
+                    match verdict(find(&a).as_ref(), find(&b).as_ref(), up_to) {
+                        Some(equal) => parity.count(id, equal),
+                        None => still.push(id.clone()),
+                    }
+                }
+            }
+            moved = still;
+        }
+        parity.moving = moved.len().try_into().unwrap_or(u64::MAX);
+        let (a, b) = tokio::try_join!(store.lines_digest(live, up_to), store.lines_digest(shadow, up_to))?;
+        if a != b {
+            parity.count("the lines of the journal", false);
+        }
+        Ok(parity)
+    }
+
+    /// Where both versions have read, once the live one is as far as the other, or does not move: perhaps no projector runs.
+    async fn common(&self, live: Table, shadow: u64) -> Result<u64, RebuildFault> {
+        let (mut known, mut moved_at) = (None, Instant::now());
+        loop {
+            let position = self.standing().await?.positions.get(&live.version).map(Positions::least).unwrap_or_default();
+            if known != Some(position) {
+                (known, moved_at) = (Some(position), Instant::now());
+            }
+            if position >= shadow || moved_at.elapsed() >= LIVE_WAIT_MAX {
+                return Ok(position.min(shadow));
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
 }
 
 #[derive(Default)]
@@ -354,84 +476,6 @@ fn verdict(live: Option<&Stored>, shadow: Option<&Stored>, up_to: u64) -> Option
     })
 }
 
-/// Where both versions have read, once the live one is as far as the other, or does not move: perhaps no projector runs.
-async fn common(store: &dyn Store, view: &str, live: u32, shadow: u64) -> Result<u64, RebuildFault> {
-    let (mut known, mut moved_at) = (None, Instant::now());
-    loop {
-        let position = store.standings().await?.get(view).and_then(|standing| standing.positions.get(&live).copied()).unwrap_or_default();
-        if known != Some(position) {
-            (known, moved_at) = (Some(position), Instant::now());
-        }
-        if position >= shadow || moved_at.elapsed() >= LIVE_WAIT_MAX {
-            return Ok(position.min(shadow));
-        }
-        sleep(ASK_EVERY).await;
-    }
-}
-
-/// Compares every document of both versions at one position. Those that change meanwhile are looked at again.
-async fn compare(
-    databases: &Databases,
-    store: &dyn Store,
-    lanes: &mut [Box<dyn AnyLane>; 1],
-    live: Table,
-    claim: &mut Claim<'_>,
-) -> Result<Parity, RebuildFault> {
-    let shadow = lanes[0].table();
-    catch_up(databases, store, lanes).await?;
-    let mut up_to = common(store, live.view, live.version, lanes[0].position()).await?;
-    let mut parity = Parity::default();
-    let mut moved = Vec::new();
-    let (mut left, mut right) = (Scan::new(live), Scan::new(shadow));
-    loop {
-        let (a, b) = (left.peek(store).await?, right.peek(store).await?);
-        let id = match (&a, &b) {
-            (None, None) => break,
-            (Some(a), Some(b)) => a.id.as_str().min(b.id.as_str()),
-            (Some(one), None) | (None, Some(one)) => one.id.as_str(),
-        }
-        .to_owned();
-        let (a, b) = (a.filter(|a| a.id == id), b.filter(|b| b.id == id));
-        match verdict(a.as_ref(), b.as_ref(), up_to) {
-            Some(equal) => parity.count(&id, equal),
-            None => moved.push(id),
-        }
-        left.pass(a.is_some());
-        right.pass(b.is_some());
-        claim.renew().await?;
-    }
-    for _ in 0..ROUNDS_MAX {
-        if moved.is_empty() {
-            break;
-        }
-        catch_up(databases, store, lanes).await?;
-        let before = up_to;
-        up_to = common(store, live.view, live.version, lanes[0].position()).await?;
-        if up_to == before {
-            break;
-        }
-        claim.renew().await?;
-        let mut still = Vec::new();
-        for ids in moved.chunks(COMPARE_MAX as usize) {
-            let (a, b) = tokio::try_join!(store.read(live, ids), store.read(shadow, ids))?;
-            for id in ids {
-                let find = |stored: &[Stored]| stored.iter().find(|stored| stored.id == *id).cloned();
-                match verdict(find(&a).as_ref(), find(&b).as_ref(), up_to) {
-                    Some(equal) => parity.count(id, equal),
-                    None => still.push(id.clone()),
-                }
-            }
-        }
-        moved = still;
-    }
-    parity.moving = moved.len().try_into().unwrap_or(u64::MAX);
-    let (a, b) = tokio::try_join!(store.lines_digest(live, up_to), store.lines_digest(shadow, up_to))?;
-    if a != b {
-        parity.count("the lines of the journal", false);
-    }
-    Ok(parity)
-}
-
 /// Reads a version in the order of its ids.
 struct Scan {
     table: Table,
@@ -444,7 +488,8 @@ impl Scan {
     fn new(table: Table) -> Self {
         Self { table, after: String::new(), waiting: std::collections::VecDeque::new(), ended: false }
     }
-    async fn peek(&mut self, store: &dyn Store) -> Result<Option<Stored>, StoreFault> {
+    /// The id of the next document.
+    async fn id(&mut self, store: &dyn Store) -> Result<Option<&str>, StoreFault> {
         if self.waiting.is_empty() && !self.ended {
             self.waiting = store.scan(self.table, &self.after, COMPARE_MAX).await?.into();
             self.ended = self.waiting.len() < COMPARE_MAX as usize;
@@ -452,11 +497,10 @@ impl Scan {
                 self.after.clone_from(&last.id);
             }
         }
-        Ok(self.waiting.front().cloned())
+        Ok(self.waiting.front().map(|stored| stored.id.as_str()))
     }
-    fn pass(&mut self, passed: bool) {
-        if passed {
-            self.waiting.pop_front();
-        }
+    /// Takes the next document if it has this id.
+    fn take(&mut self, id: &str) -> Option<Stored> {
+        self.waiting.pop_front_if(|stored| stored.id == id)
     }
 }

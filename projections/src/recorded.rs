@@ -12,25 +12,7 @@ pub struct Recorded {
     pub event: AnyEvent,
 }
 
-/// An event this program cannot read; its stream is set aside.
-#[derive(Debug)]
-pub struct Unreadable {
-    /// The event.
-    pub envelope: Envelope,
-    /// Why not, without any of its contents.
-    pub why: String,
-}
-
 impl Recorded {
-    /// Reads a stored event.
-    pub fn read(envelope: Envelope) -> Result<Self, Box<Unreadable>> {
-        match AnyEvent::parse(&envelope.stream_type, envelope.payload.get()) {
-            Ok(event) => Ok(Self { envelope, event }),
-            // The source may quote the payload, which may hold personal data.
-            Err(error) => Err(Box::new(Unreadable { envelope, why: error.to_string() })),
-        }
-    }
-
     /// Its place in the log.
     #[must_use]
     pub fn position(&self) -> u64 {
@@ -41,5 +23,50 @@ impl Recorded {
     #[must_use]
     pub fn stream_id(&self) -> &str {
         &self.envelope.stream_id
+    }
+}
+
+/// A stored event as this program understands it. Its parts are folded together, all or none.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// The usual case: it means one event.
+    One(Recorded),
+    /// An old form that means several events, or none.
+    Many(Envelope, Vec<Recorded>),
+    /// It cannot be read, and why, without any of its contents; its stream is set aside.
+    Unreadable(Envelope, String),
+}
+
+impl Read {
+    /// Reads a stored event.
+    pub(crate) fn new(envelope: Envelope) -> Self {
+        match AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get()) {
+            Ok(mut events) => match (events.pop(), events.is_empty()) {
+                (Some(event), true) => Self::One(Recorded { envelope, event }),
+                (last, _) => {
+                    let parts = events.into_iter().chain(last).map(|event| Recorded { envelope: envelope.clone(), event }).collect();
+                    Self::Many(envelope, parts)
+                }
+            },
+            // The source may quote the payload, which may hold personal data.
+            Err(error) => Self::Unreadable(envelope, error.to_string()),
+        }
+    }
+
+    /// Where it stands.
+    pub(crate) fn envelope(&self) -> &Envelope {
+        match self {
+            Self::One(recorded) => &recorded.envelope,
+            Self::Many(envelope, _) | Self::Unreadable(envelope, _) => envelope,
+        }
+    }
+
+    /// What it means now, in order; nothing when it cannot be read.
+    pub(crate) fn parts(&self) -> &[Recorded] {
+        match self {
+            Self::One(recorded) => std::slice::from_ref(recorded),
+            Self::Many(_, parts) => parts,
+            Self::Unreadable(..) => &[],
+        }
     }
 }

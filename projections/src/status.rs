@@ -2,10 +2,11 @@
 
 use crate::{
     Databases, Projection, ReadFault, ViewName,
+    partitions::Partitions,
     projector::chain,
-    store::{Parked, Standing, StoreFault, Table},
+    store::{Member, Parked, Sharing, Standing, StoreFault, Table},
 };
-use contract::operations::{ProjectionStatus, Projections};
+use contract::operations::{PartitionStatus, ProjectionStatus, Projections, RebuildProgress};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a projector may be silent before it counts as stopped.
@@ -19,36 +20,38 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Projections
     let mut views = Vec::new();
     for projection in Projection::ALL {
         let store = databases.store(projection);
-        let standings = store.standings().await;
+        let (standings, sharing) = tokio::join!(store.standings(), store.sharing());
+        let known = standings.and_then(|standings| Ok((standings, sharing?)));
         for view in projection.views() {
-            let name = ViewName { projection, view };
-            let shown = match &standings {
-                Ok(standings) => match standings.get(*view) {
-                    Some(standing) => {
-                        let parked = store.parked(Table { view, version: standing.version }).await.map_or(0, |parked| parked.len() as u64);
-                        (standing.version, standing.position(), parked, state(standing, now))
+            let standing = known.as_ref().ok().and_then(|(standings, sharing)| Some((standings.get(*view)?, sharing)));
+            views.push(match (&known, standing) {
+                (_, Some((standing, sharing))) => {
+                    let parked = store.parked(Table { view, version: standing.version }).await.map_or(0, |parked| parked.len() as u64);
+                    let oldest = if standing.position() < head { databases.feed.recorded_at(standing.position() + 1).await? } else { None };
+                    let lag_ms = oldest.map_or(0, |at| u64::try_from(now.duration_since(at).as_millis()).unwrap_or_default());
+                    let partition = |partition: u8| PartitionStatus {
+                        partition,
+                        position: standing.positions().of(partition),
+                        holder: sharing.holders.get(usize::from(partition)).copied().flatten(),
+                    };
+                    ProjectionStatus {
+                        version: standing.version,
+                        previous: standing.previous,
+                        position: standing.position(),
+                        lag_events: head.saturating_sub(standing.position()),
+                        lag_ms,
+                        parked,
+                        state: state(standing, sharing, now),
+                        paused: sharing.paused,
+                        rebuild: rebuild(standing, now),
+                        partitions: Partitions::ALL.iter().map(partition).collect(),
+                        ..nothing(projection, view, head)
                     }
-                    None => (0, 0, 0, "missing".to_owned()),
-                },
-                Err(error) => (0, 0, 0, format!("unreachable: {}", chain(error))),
-            };
-            let (version, position, parked, state) = shown;
-            let lag_events = head.saturating_sub(position);
-            let oldest = if lag_events > 0 { databases.feed.recorded_at(position + 1).await? } else { None };
-            let lag_ms = oldest.map_or(0, |at| u64::try_from(now.duration_since(at).as_millis()).unwrap_or_default());
-            views.push(ProjectionStatus {
-                view: name.to_string(),
-                version,
-                previous: standings.as_ref().ok().and_then(|standings| standings.get(*view)?.previous),
-                position,
-                head,
-                lag_events,
-                lag_ms,
-                parked,
-                state,
-                paused: false,
-                rebuild: None,
-                partitions: Vec::new(),
+                }
+                (Ok(_), None) => ProjectionStatus { state: "missing".to_owned(), ..nothing(projection, view, head) },
+                (Err(error), None) => {
+                    ProjectionStatus { state: format!("unreachable: {}", chain(error)), ..nothing(projection, view, head) }
+                }
             });
         }
     }
@@ -63,15 +66,53 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Projections
     Ok(Projections { views, head, unsequenced, oldest_writer_ms: None, held_back: false, sequencer: None, epoch: 0, as_of: now })
 }
 
-fn state(standing: &Standing, now: Timestamp) -> String {
-    if standing.rebuilding_until.is_some_and(|until| until > now) {
+/// A view of which nothing is known.
+fn nothing(projection: Projection, view: &'static str, head: u64) -> ProjectionStatus {
+    ProjectionStatus {
+        view: ViewName { projection, view }.to_string(),
+        version: 0,
+        previous: None,
+        position: 0,
+        head,
+        lag_events: head,
+        lag_ms: 0,
+        parked: 0,
+        state: String::new(),
+        paused: false,
+        rebuild: None,
+        partitions: Vec::new(),
+    }
+}
+
+fn is_rebuilding(standing: &Standing, now: Timestamp) -> bool {
+    standing.rebuilding_until.is_some_and(|until| until > now)
+}
+
+fn state(standing: &Standing, sharing: &Sharing, now: Timestamp) -> String {
+    let live = |member: &&Member| now.duration_since(member.beat_at) <= SILENCE_MAX;
+    let fault = sharing.members.iter().filter(live).find(|member| !member.fault.is_empty());
+    if is_rebuilding(standing, now) {
         "rebuilding".to_owned()
-    } else if !standing.fault.is_empty() {
-        format!("paused: {}", standing.fault)
-    } else if standing.beat_at.is_none_or(|beat| now.duration_since(beat) > SILENCE_MAX) {
-        "stopped".to_owned()
-    } else {
+    } else if sharing.paused {
+        "paused".to_owned()
+    } else if let Some(Member { fault, .. }) = fault {
+        format!("paused: {fault}")
+    } else if sharing.members.iter().any(|member| live(&member)) {
         "live".to_owned()
+    } else {
+        "stopped".to_owned()
+    }
+}
+
+/// What there is to say of the last rebuild: how far it is while it goes on, or why it failed.
+fn rebuild(standing: &Standing, now: Timestamp) -> Option<RebuildProgress> {
+    let progress = standing.rebuild.clone()?;
+    if is_rebuilding(standing, now) {
+        Some(progress)
+    } else if progress.phase.is_empty() {
+        Some(progress).filter(|progress| !progress.fault.is_empty())
+    } else {
+        Some(RebuildProgress { phase: String::new(), seconds_left: None, fault: "its process ended".to_owned(), ..progress })
     }
 }
 
@@ -89,6 +130,28 @@ pub async fn parked(databases: &Databases, name: ViewName) -> Result<Vec<Parked>
 
 /// Asks the projector to try a stream again that is set aside; false when it is not. It does so within a second.
 pub async fn retry(databases: &Databases, name: ViewName, stream_type: &str, stream_id: &str) -> Result<bool, ReadFault> {
+    ask(databases, name, stream_type, stream_id, false).await
+}
+
+/// Gives up the event for which a stream is set aside; false when it is not. Within a second the projector folds the later events of the
+/// stream on the document as it was; if one of those fails the stream is set aside anew. A rebuild skips nothing: there the event fails
+/// again until the fold is mended.
+pub async fn discard(databases: &Databases, name: ViewName, stream_type: &str, stream_id: &str) -> Result<bool, ReadFault> {
+    ask(databases, name, stream_type, stream_id, true).await
+}
+
+async fn ask(databases: &Databases, name: ViewName, stream_type: &str, stream_id: &str, discard: bool) -> Result<bool, ReadFault> {
     let table = in_use(databases, name).await?;
-    Ok(databases.store(name.projection).ask_retry(table, stream_type, stream_id).await?)
+    Ok(databases.store(name.projection).ask_retry(table, stream_type, stream_id, discard).await?)
+}
+
+/// Stops every projector of the projection, in whatever process, until [`resume`]. Nothing is written any more when this comes back, but for
+/// documents already under way to MongoDB. Reading goes on, stale.
+pub async fn pause(databases: &Databases, projection: Projection) -> Result<(), ReadFault> {
+    Ok(databases.store(projection).pause(true).await?)
+}
+
+/// Lets the projectors of a projection go on; they do within a second.
+pub async fn resume(databases: &Databases, projection: Projection) -> Result<(), ReadFault> {
+    Ok(databases.store(projection).pause(false).await?)
 }

@@ -1,7 +1,7 @@
 //! Where documents of views are kept, with how far each view is. What is in them is left to the views.
 //!
-//! Every document carries the position of the event that wrote it and is written only if newer, so that any number of projectors may
-//! write the same views: each folds every event in order, and the slower one changes nothing.
+//! Every document carries the position of the event that wrote it and is written only if newer. How far a view is moves only for the epoch
+//! in which a projector began: one that has lost its partitions meanwhile moves nothing.
 
 mod mongo;
 mod postgres;
@@ -10,13 +10,17 @@ pub(crate) use mongo::Kept;
 pub use mongo::MongoStore;
 pub use postgres::PostgresStore;
 
-use crate::Column;
-use contract::finance::JournalLine;
+use crate::{
+    Column,
+    partitions::{PARTS, Positions},
+};
+use contract::{finance::JournalLine, operations::RebuildProgress};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
 };
+use uuid::Uuid;
 
 /// One version of a view, and so one table or collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,8 +72,10 @@ pub struct Changes {
     pub lines: Vec<JournalLine>,
     /// Streams set aside.
     pub parked: Vec<Parked>,
-    /// Up to where the view has read with this.
-    pub position: u64,
+    /// Ids of streams taken up again, of the view's only kind.
+    pub taken_up: Vec<(&'static str, String)>,
+    /// Up to where the view has read with this; 0 for partitions it leaves alone.
+    pub positions: Positions,
 }
 
 /// A stream that is set aside in a view.
@@ -85,6 +91,10 @@ pub struct Parked {
     pub why: String,
     /// Whether an operator asked to try again.
     pub retry: bool,
+    /// Whether an operator gave the failing event up.
+    pub discard: bool,
+    /// When it was set aside.
+    pub since: Timestamp,
 }
 
 /// Where a view stands.
@@ -99,21 +109,50 @@ pub struct Standing {
     /// The highest version ever made.
     pub latest: u32,
     /// How far each version is.
-    pub positions: BTreeMap<u32, u64>,
+    pub positions: BTreeMap<u32, Positions>,
     /// Until when a rebuild has the right to go on.
     pub rebuilding_until: Option<Timestamp>,
-    /// When a projector last looked after it.
-    pub beat_at: Option<Timestamp>,
-    /// What hinders that projector; empty when nothing does.
-    pub fault: String,
+    /// How far the last rebuild is, or was when it ended.
+    pub rebuild: Option<RebuildProgress>,
 }
 
 impl Standing {
-    /// How far the version in use is.
+    /// How far each partition of the version in use is.
     #[must_use]
-    pub fn position(&self) -> u64 {
+    pub fn positions(&self) -> Positions {
         self.positions.get(&self.version).copied().unwrap_or_default()
     }
+    /// Up to where the version in use has read everything.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.positions().least()
+    }
+}
+
+/// Who keeps the views of a store up to date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sharing {
+    /// Counted up whenever who may write changes.
+    pub epoch: u64,
+    /// Who has which partition.
+    pub holders: [Option<Uuid>; PARTS],
+    /// Whether an operator stopped them all.
+    pub paused: bool,
+    /// The processes that take part.
+    pub members: Vec<Member>,
+}
+
+/// A process that takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Another one each time it runs.
+    pub id: Uuid,
+    /// Counted up as long as it lives.
+    pub beats: u64,
+    /// When it last did, by the clock of the store or the process.
+    pub beat_at: Timestamp,
+    /// What hinders it; empty when nothing does.
+    pub fault: String,
 }
 
 /// The store failed. Views wait until it is back.
@@ -139,6 +178,9 @@ pub enum StoreFault {
     /// A document cannot be put into the form of MongoDB.
     #[error("a document cannot be stored")]
     Unstorable(#[from] mongodb::bson::error::Error),
+    /// Who may write has changed since; nothing of this counts.
+    #[error("another has the right to write now")]
+    Fenced,
     /// The view is not set up: `projections::prepare` was not run.
     #[error("the view {0} is not set up")]
     Missing(String),
@@ -155,17 +197,30 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault>;
     /// Up to `limit` documents in the order of their ids, after `after`.
     async fn scan(&self, table: Table, after: &str, limit: u32) -> Result<Vec<Stored>, StoreFault>;
-    /// Writes what is newer, then how far the views are.
-    async fn write(&self, changes: &[Changes]) -> Result<(), StoreFault>;
-    /// Says that a projector looks after the views, and what hinders it.
-    async fn beat(&self, fault: &str) -> Result<(), StoreFault>;
+    /// Writes what is newer, then how far the views are; fails as [`StoreFault::Fenced`] when the epoch is another than `fence`. A rebuild
+    /// writes a version that nobody else reads yet and gives none.
+    async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault>;
+
+    /// Who keeps the views up to date.
+    async fn sharing(&self) -> Result<Sharing, StoreFault>;
+    /// Says that a process takes part and what hinders it, and learns who else does.
+    async fn beat(&self, member: Uuid, fault: &str) -> Result<Sharing, StoreFault>;
+    /// Deals the partitions out anew, which begins the epoch after `epoch`; false when that is over already.
+    async fn deal(&self, epoch: u64, holders: [Option<Uuid>; PARTS]) -> Result<bool, StoreFault>;
+    /// A process no longer takes part. With `beats` only if it gave no sign of life since then.
+    async fn forget(&self, member: Uuid, beats: Option<u64>) -> Result<(), StoreFault>;
+    /// Stops every projector of the views, or lets them go on; begins a new epoch.
+    async fn pause(&self, paused: bool) -> Result<(), StoreFault>;
 
     /// Makes an empty version, throwing away what may be left of it.
     async fn create(&self, table: Table) -> Result<(), StoreFault>;
     /// Throws a version away.
     async fn discard(&self, table: Table) -> Result<(), StoreFault>;
-    /// Puts `table` in use instead of `previous`, in one step.
-    async fn switch(&self, table: Table, previous: u32) -> Result<(), StoreFault>;
+    /// Puts `table` in use instead of `previous`, in one step, and begins a new epoch, so that every projector looks again; false when
+    /// `previous` is not in use any more.
+    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault>;
+    /// Keeps how far a rebuild is, for whoever asks.
+    async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault>;
     /// Stands for all lines of the journal up to a position, where the version has any.
     async fn lines_digest(&self, _table: Table, _up_to: u64) -> Result<Option<String>, StoreFault> {
         Ok(None)
@@ -181,10 +236,8 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The streams set aside in a version.
     async fn parked(&self, table: Table) -> Result<Vec<Parked>, StoreFault>;
-    /// Notes that a stream set aside shall be tried again; false when it is not set aside.
-    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<bool, StoreFault>;
-    /// A stream is no longer set aside.
-    async fn unpark(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<(), StoreFault>;
+    /// Notes that a stream set aside shall be tried again, with or without the event that failed; false when it is not set aside.
+    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str, discard: bool) -> Result<bool, StoreFault>;
 }
 
 /// Positions are counted from 1 and never come near what a signed number holds.

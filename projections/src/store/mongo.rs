@@ -1,19 +1,26 @@
-//! Views in one database of MongoDB: documents by bulk upserts that only go forward, then the positions.
+//! Views in one database of MongoDB: documents by bulk upserts that only go forward, then the positions. Everything about the views
+//! themselves is in one document, so that each change of it is one step.
 
-use super::{Changes, Parked, Row, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
-use crate::Column;
+use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
+use crate::{
+    Column,
+    guards::Guards,
+    partitions::{PARTS, Positions},
+};
+use contract::operations::RebuildProgress;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mongodb::{
     Client, Collection, Database,
     bson::{self, Bson, Document, doc, serde_helpers::HumanReadable},
-    options::{DatabaseOptions, WriteConcern},
+    options::{DatabaseOptions, ReturnDocument, WriteConcern},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     time::Duration,
 };
+use uuid::Uuid;
 
 /// How many documents one command writes.
 const ROWS_MAX: usize = 250;
@@ -30,6 +37,7 @@ const NAMESPACE_EXISTS: i32 = 48;
 #[derive(Debug, Clone)]
 pub struct MongoStore {
     database: Database,
+    guards: Guards,
 }
 
 /// A document as stored.
@@ -43,18 +51,45 @@ pub(crate) struct Kept<V> {
     pub(crate) doc: HumanReadable<V>,
 }
 
+/// The id of the only document about the views.
+const ONE: &str = "views";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    epoch: i64,
+    paused: bool,
+    holders: Vec<Option<String>>,
+    /// By id.
+    members: BTreeMap<String, MemberEntry>,
+    /// By view.
+    views: BTreeMap<String, ViewEntry>,
+    /// By table, then by partition; a key is text in BSON.
+    positions: BTreeMap<String, BTreeMap<String, i64>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct MemberEntry {
+    beats: i64,
+    beat_at: i64,
+    fault: String,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct ViewEntry {
-    #[serde(rename = "_id")]
-    view: String,
     version: i64,
     previous: Option<i64>,
     latest: i64,
-    /// By version; a key is text in BSON.
-    positions: BTreeMap<String, i64>,
     rebuilding_until: Option<i64>,
-    beat_at: Option<i64>,
-    #[serde(default)]
+    rebuild: Option<ProgressEntry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ProgressEntry {
+    version: i64,
+    done: i64,
+    total: i64,
+    seconds_left: Option<i64>,
+    phase: String,
     fault: String,
 }
 
@@ -66,6 +101,10 @@ struct ParkedEntry {
     position: i64,
     why: String,
     retry: bool,
+    #[serde(default)]
+    discard: bool,
+    #[serde(default)]
+    since: i64,
 }
 
 impl MongoStore {
@@ -74,7 +113,11 @@ impl MongoStore {
     pub fn new(client: &Client, name: &str) -> Self {
         let concern = WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).w_timeout(WRITE_WAIT_MAX).build();
         let options = DatabaseOptions::builder().write_concern(concern).build();
-        Self { database: client.database_with_options(name, options) }
+        Self { database: client.database_with_options(name, options), guards: Guards::default() }
+    }
+
+    pub(crate) fn guarded(self, guards: Guards) -> Self {
+        Self { guards, ..self }
     }
 
     /// The database.
@@ -88,15 +131,18 @@ impl MongoStore {
         self.database.collection(&table.to_string())
     }
 
-    fn views(&self) -> Collection<ViewEntry> {
-        self.database.collection("views")
+    fn standing(&self) -> Collection<Entry> {
+        self.database.collection("standing")
+    }
+    async fn entry(&self) -> Result<Entry, StoreFault> {
+        self.standing().find_one(one()).await?.ok_or_else(|| StoreFault::Missing("customer".to_owned()))
     }
     fn parked_streams(&self) -> Collection<ParkedEntry> {
         self.database.collection("parked")
     }
 
-    /// Runs a bulk `update` command; upserts that lost against a newer document are as good as done.
-    async fn update(&self, collection: &str, updates: Vec<Document>) -> Result<(), StoreFault> {
+    /// Runs a bulk `update` command; upserts that lost against a newer document are as good as done. Says how many documents it found.
+    async fn update(&self, collection: &str, updates: Vec<Document>) -> Result<i64, StoreFault> {
         let wait = i64::try_from(WRITE_WAIT_MAX.as_millis()).unwrap_or(i64::MAX);
         let command = doc! {
             "update": collection,
@@ -114,7 +160,48 @@ impl MongoStore {
         if let Ok(error) = answer.get_document("writeConcernError") {
             return Err(StoreFault::Refused(format!("{collection}: write concern code {:?}", error.get("code").and_then(number))));
         }
+        Ok(answer.get("n").and_then(number).unwrap_or_default())
+    }
+
+    /// Writes documents, and which streams are set aside.
+    async fn write_documents(&self, changes: &[Changes]) -> Result<(), StoreFault> {
+        let mut updates = Vec::new();
+        for Changes { table, rows, parked, .. } in changes {
+            for rows in rows.chunks(ROWS_MAX) {
+                let rows = rows.iter().map(|row| newer(row, self.guards)).collect::<Result<Vec<_>, _>>()?;
+                updates.push((table.to_string(), rows));
+            }
+            if !parked.is_empty() {
+                updates.push(("parked".to_owned(), parked.iter().map(|stream| set_aside(*table, stream)).collect()));
+            }
+        }
+        let writing = updates.into_iter().map(|(collection, updates)| async move { self.update(&collection, updates).await.map(drop) });
+        stream::iter(writing).buffer_unordered(WRITES_AT_ONCE).try_collect::<()>().await?;
+        for Changes { table, taken_up, .. } in changes {
+            for (stream_type, stream_id) in taken_up {
+                self.parked_streams().delete_one(doc! { "_id": parked_id(*table, stream_type, stream_id) }).await?;
+            }
+        }
         Ok(())
+    }
+
+    async fn write_positions(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+        let mut query = one();
+        let mut further = Document::new();
+        for Changes { table, positions, .. } in changes {
+            // A version that was thrown away does not come back.
+            query.insert(format!("positions.{table}"), doc! { "$exists": true });
+            let moved = positions.0.iter().enumerate().filter(|(_, at)| **at > 0);
+            further.extend(moved.map(|(partition, at)| (format!("positions.{table}.{partition}"), Bson::Int64(signed(*at)))));
+        }
+        if further.is_empty() {
+            return Ok(());
+        }
+        if let Some(epoch) = fence.filter(|_| self.guards.fence) {
+            query.insert("epoch", signed(epoch));
+        }
+        let found = self.update("standing", vec![doc! { "q": query, "u": { "$max": further } }]).await?;
+        if found == 1 { Ok(()) } else { Err(StoreFault::Fenced) }
     }
 
     async fn index(&self, table: Table) -> Result<(), StoreFault> {
@@ -167,22 +254,51 @@ fn value(column: &Column) -> Bson {
     }
 }
 
+fn one() -> Document {
+    doc! { "_id": ONE }
+}
+
+fn at_zero() -> Document {
+    (0..PARTS).map(|partition| (partition.to_string(), Bson::Int64(0))).collect()
+}
+
+fn positions(entry: &BTreeMap<String, i64>) -> Positions {
+    (0..PARTS).map(|partition| entry.get(&partition.to_string()).copied().map(unsigned).unwrap_or_default()).collect()
+}
+
+fn sharing(entry: Entry) -> Sharing {
+    let holder = |partition: usize| entry.holders.get(partition)?.as_ref()?.parse().ok();
+    let member = |(id, member): (&String, &MemberEntry)| {
+        Some(Member { id: id.parse().ok()?, beats: unsigned(member.beats), beat_at: moment(member.beat_at), fault: member.fault.clone() })
+    };
+    Sharing {
+        epoch: unsigned(entry.epoch),
+        holders: std::array::from_fn(holder),
+        paused: entry.paused,
+        members: entry.members.iter().filter_map(member).collect(),
+    }
+}
+
 fn moment(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MIN)
 }
 
 /// The update that writes a row if it is newer.
-fn newer(row: &Row) -> Result<Document, StoreFault> {
+fn newer(row: &Row, guards: Guards) -> Result<Document, StoreFault> {
     let mut replacement = doc! { "_id": &row.id, "position": signed(row.position) };
     replacement.extend(row.columns.iter().map(|(name, column)| ((*name).to_owned(), value(column))));
     replacement.insert("doc", bson::serialize_to_bson(&row.doc)?);
-    Ok(doc! { "q": { "_id": &row.id, "position": { "$lt": signed(row.position) } }, "u": replacement, "upsert": true })
+    let mut query = doc! { "_id": &row.id };
+    if guards.newer_only {
+        query.insert("position", doc! { "$lt": signed(row.position) });
+    }
+    Ok(doc! { "q": query, "u": replacement, "upsert": true })
 }
 
 fn set_aside(table: Table, stream: &Parked) -> Document {
     let entry = doc! {
         "table": table.to_string(), "stream_type": &stream.stream_type, "stream_id": &stream.stream_id,
-        "position": signed(stream.position), "why": &stream.why, "retry": false,
+        "position": signed(stream.position), "why": &stream.why, "retry": false, "discard": false, "since": stream.since.as_millisecond(),
     };
     doc! { "q": { "_id": parked_id(table, &stream.stream_type, &stream.stream_id) }, "u": { "$set": entry }, "upsert": true }
 }
@@ -194,10 +310,18 @@ fn parked_id(table: Table, stream_type: &str, stream_id: &str) -> String {
 #[async_trait::async_trait]
 impl Store for MongoStore {
     async fn prepare(&self, views: &[&'static str]) -> Result<(), StoreFault> {
-        for view in views {
-            self.make(Table { view, version: 1 }).await?;
-            let first = doc! { "version": 1_i64, "previous": null, "latest": 1_i64, "positions": { "1": 0_i64 }, "rebuilding_until": null, "beat_at": null, "fault": "" };
-            self.update("views", vec![doc! { "q": { "_id": *view }, "u": { "$setOnInsert": first }, "upsert": true }]).await?;
+        let nobody = vec![Bson::Null; PARTS];
+        let first = doc! { "epoch": 0_i64, "paused": false, "holders": nobody, "members": {}, "views": {}, "positions": {} };
+        self.update("standing", vec![doc! { "q": one(), "u": { "$setOnInsert": first }, "upsert": true }]).await?;
+        let known = self.entry().await?.views;
+        for view in views.iter().filter(|view| !known.contains_key(**view)) {
+            let table = Table { view, version: 1 };
+            self.make(table).await?;
+            let first = doc! { "version": 1_i64, "previous": null, "latest": 1_i64, "rebuilding_until": null, "rebuild": null };
+            let mut query = one();
+            query.insert(format!("views.{view}"), doc! { "$exists": false });
+            let change = doc! { format!("views.{view}"): first, format!("positions.{table}"): at_zero() };
+            self.standing().update_one(query, doc! { "$set": change }).await?;
         }
         let model = mongodb::IndexModel::builder().keys(doc! { "table": 1, "position": 1 }).build();
         self.parked_streams().create_index(model).await?;
@@ -205,19 +329,31 @@ impl Store for MongoStore {
     }
 
     async fn standings(&self) -> Result<HashMap<String, Standing>, StoreFault> {
-        let entries: Vec<ViewEntry> = self.views().find(doc! {}).await?.try_collect().await?;
+        let Entry { views, positions: all, .. } = self.entry().await?;
         let version = |version: i64| u32::try_from(version).unwrap_or_default();
-        let standing = |entry: ViewEntry| Standing {
-            version: version(entry.version),
-            previous: entry.previous.map(version),
-            latest: version(entry.latest),
-            positions: entry.positions.into_iter().filter_map(|(version, at)| Some((version.parse().ok()?, unsigned(at)))).collect(),
-            rebuilding_until: entry.rebuilding_until.map(moment),
-            beat_at: entry.beat_at.map(moment),
-            fault: entry.fault,
-            view: entry.view,
+        let standing = |(view, entry): (String, ViewEntry)| {
+            let of_view = |(table, at): (&String, &BTreeMap<String, i64>)| {
+                Some((table.strip_prefix(&view)?.strip_prefix("_v")?.parse().ok()?, positions(at)))
+            };
+            let standing = Standing {
+                version: version(entry.version),
+                previous: entry.previous.map(version),
+                latest: version(entry.latest),
+                positions: all.iter().filter_map(of_view).collect(),
+                rebuilding_until: entry.rebuilding_until.map(moment),
+                rebuild: entry.rebuild.map(|progress| RebuildProgress {
+                    version: version(progress.version),
+                    done: unsigned(progress.done),
+                    total: unsigned(progress.total),
+                    seconds_left: progress.seconds_left.map(unsigned),
+                    phase: progress.phase,
+                    fault: progress.fault,
+                }),
+                view: view.clone(),
+            };
+            (view, standing)
         };
-        Ok(entries.into_iter().map(|entry| (entry.view.clone(), standing(entry))).collect())
+        Ok(views.into_iter().map(standing).collect())
     }
 
     async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault> {
@@ -231,32 +367,49 @@ impl Store for MongoStore {
         Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc: doc.0 }).collect())
     }
 
-    async fn write(&self, changes: &[Changes]) -> Result<(), StoreFault> {
-        let mut updates = Vec::new();
-        for Changes { table, rows, parked, .. } in changes {
-            for rows in rows.chunks(ROWS_MAX) {
-                updates.push((table.to_string(), rows.iter().map(newer).collect::<Result<Vec<_>, _>>()?));
-            }
-            if !parked.is_empty() {
-                updates.push(("parked".to_owned(), parked.iter().map(|stream| set_aside(*table, stream)).collect()));
-            }
+    async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+        if !self.guards.positions_last {
+            self.write_positions(fence, changes).await?;
+            return self.write_documents(changes).await;
         }
-        let writing = updates.into_iter().map(|(collection, updates)| async move { self.update(&collection, updates).await });
-        stream::iter(writing).buffer_unordered(WRITES_AT_ONCE).try_collect::<()>().await?;
+        self.write_documents(changes).await?;
         // The positions come last: what they say is there.
-        let positions: Vec<Document> = changes
-            .iter()
-            .map(|Changes { table, position, .. }| {
-                let field = format!("positions.{}", table.version);
-                doc! { "q": { "_id": table.view, &field: { "$lt": signed(*position) } }, "u": { "$set": { &field: signed(*position) } } }
-            })
-            .collect();
-        if positions.is_empty() { Ok(()) } else { self.update("views", positions).await }
+        self.write_positions(fence, changes).await
     }
 
-    async fn beat(&self, fault: &str) -> Result<(), StoreFault> {
-        let now = Timestamp::now().as_millisecond();
-        self.views().update_many(doc! {}, doc! { "$set": { "beat_at": now, "fault": fault } }).await?;
+    async fn sharing(&self) -> Result<Sharing, StoreFault> {
+        Ok(sharing(self.entry().await?))
+    }
+
+    async fn beat(&self, member: Uuid, fault: &str) -> Result<Sharing, StoreFault> {
+        let field = format!("members.{member}");
+        let change = doc! {
+            "$inc": { format!("{field}.beats"): 1_i64 },
+            "$set": { format!("{field}.beat_at"): Timestamp::now().as_millisecond(), format!("{field}.fault"): fault },
+        };
+        let after = self.standing().find_one_and_update(one(), change).return_document(ReturnDocument::After).await?;
+        Ok(sharing(after.ok_or_else(|| StoreFault::Missing("customer".to_owned()))?))
+    }
+
+    async fn deal(&self, epoch: u64, holders: [Option<Uuid>; PARTS]) -> Result<bool, StoreFault> {
+        let mut query = one();
+        query.insert("epoch", signed(epoch));
+        let holders: Vec<Bson> = holders.iter().map(|holder| holder.map_or(Bson::Null, |id| Bson::String(id.to_string()))).collect();
+        let done = self.standing().update_one(query, doc! { "$set": { "holders": holders }, "$inc": { "epoch": 1_i64 } }).await?;
+        Ok(done.matched_count == 1)
+    }
+
+    async fn forget(&self, member: Uuid, beats: Option<u64>) -> Result<(), StoreFault> {
+        let mut query = one();
+        if let Some(beats) = beats {
+            query.insert(format!("members.{member}.beats"), signed(beats));
+        }
+        self.standing().update_one(query, doc! { "$unset": { format!("members.{member}"): "" } }).await?;
+        Ok(())
+    }
+
+    async fn pause(&self, paused: bool) -> Result<(), StoreFault> {
+        self.standing().update_one(one(), doc! { "$set": { "paused": paused }, "$inc": { "epoch": 1_i64 } }).await?;
         Ok(())
     }
 
@@ -264,22 +417,37 @@ impl Store for MongoStore {
         self.database.collection::<Document>(&table.to_string()).drop().await?;
         self.parked_streams().delete_many(doc! { "table": table.to_string() }).await?;
         self.make(table).await?;
-        let version = i64::from(table.version);
-        let change = doc! { "$max": { "latest": version }, "$set": { format!("positions.{version}"): 0_i64 } };
-        self.views().update_one(doc! { "_id": table.view }, change).await?;
+        let change = doc! {
+            "$max": { format!("views.{}.latest", table.view): i64::from(table.version) },
+            "$set": { format!("positions.{table}"): at_zero() },
+        };
+        self.standing().update_one(one(), change).await?;
         Ok(())
     }
 
     async fn discard(&self, table: Table) -> Result<(), StoreFault> {
-        self.views().update_one(doc! { "_id": table.view }, doc! { "$unset": { format!("positions.{}", table.version): "" } }).await?;
+        self.standing().update_one(one(), doc! { "$unset": { format!("positions.{table}"): "" } }).await?;
         self.parked_streams().delete_many(doc! { "table": table.to_string() }).await?;
         self.database.collection::<Document>(&table.to_string()).drop().await?;
         Ok(())
     }
 
-    async fn switch(&self, table: Table, previous: u32) -> Result<(), StoreFault> {
-        let change = doc! { "$set": { "version": i64::from(table.version), "previous": i64::from(previous) } };
-        self.views().update_one(doc! { "_id": table.view }, change).await?;
+    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault> {
+        let field = format!("views.{}", table.view);
+        let mut query = one();
+        query.insert(format!("{field}.version"), i64::from(previous));
+        let versions = doc! { format!("{field}.version"): i64::from(table.version), format!("{field}.previous"): i64::from(previous) };
+        let done = self.standing().update_one(query, doc! { "$set": versions, "$inc": { "epoch": 1_i64 } }).await?;
+        Ok(done.matched_count == 1)
+    }
+
+    async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault> {
+        let RebuildProgress { version, done, total, seconds_left, phase, fault } = progress;
+        let entry = doc! {
+            "version": i64::from(*version), "done": signed(*done), "total": signed(*total), "seconds_left": seconds_left.map(signed),
+            "phase": phase, "fault": fault,
+        };
+        self.standing().update_one(one(), doc! { "$set": { format!("views.{view}.rebuild"): entry } }).await?;
         Ok(())
     }
 
@@ -290,10 +458,12 @@ impl Store for MongoStore {
         now: Timestamp,
         until: Option<Timestamp>,
     ) -> Result<bool, StoreFault> {
-        let mut free = vec![doc! { "rebuilding_until": null }, doc! { "rebuilding_until": { "$lt": now.as_millisecond() } }];
-        free.extend(held.map(|held| doc! { "rebuilding_until": held.as_millisecond() }));
-        let filter = doc! { "_id": view, "$or": free };
-        let done = self.views().update_one(filter, doc! { "$set": { "rebuilding_until": until.map(Timestamp::as_millisecond) } }).await?;
+        let field = format!("views.{view}.rebuilding_until");
+        let mut free = vec![doc! { &field: null }, doc! { &field: { "$lt": now.as_millisecond() } }];
+        free.extend(held.map(|held| doc! { &field: held.as_millisecond() }));
+        let mut query = one();
+        query.insert("$or", free);
+        let done = self.standing().update_one(query, doc! { "$set": { &field: until.map(Timestamp::as_millisecond) } }).await?;
         Ok(done.matched_count == 1)
     }
 
@@ -306,18 +476,16 @@ impl Store for MongoStore {
             position: unsigned(entry.position),
             why: entry.why,
             retry: entry.retry,
+            discard: entry.discard,
+            since: moment(entry.since),
         };
         Ok(entries.into_iter().map(parked).collect())
     }
 
-    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<bool, StoreFault> {
+    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str, discard: bool) -> Result<bool, StoreFault> {
         let id = parked_id(table, stream_type, stream_id);
-        let done = self.parked_streams().update_one(doc! { "_id": id }, doc! { "$set": { "retry": true } }).await?;
+        let change = doc! { "$set": { "retry": true, "discard": discard } };
+        let done = self.parked_streams().update_one(doc! { "_id": id }, change).await?;
         Ok(done.matched_count == 1)
-    }
-
-    async fn unpark(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<(), StoreFault> {
-        self.parked_streams().delete_one(doc! { "_id": parked_id(table, stream_type, stream_id) }).await?;
-        Ok(())
     }
 }

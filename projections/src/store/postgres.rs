@@ -1,13 +1,18 @@
 //! Views in one schema of Postgres: documents, the journal's lines and positions in one transaction.
 
-use super::{Changes, Parked, Row, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
-use crate::Column;
-use contract::finance::JournalLine;
+use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
+use crate::{
+    Column,
+    guards::Guards,
+    partitions::{PARTS, Positions},
+};
+use contract::{finance::JournalLine, operations::RebuildProgress};
 use jiff::Timestamp;
 use nats::Moment;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Row as _, types::Json};
 use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
 
 /// How many documents one statement writes.
 const ROWS_MAX: usize = 1_000;
@@ -17,13 +22,18 @@ const ROWS_MAX: usize = 1_000;
 pub struct PostgresStore {
     pool: PgPool,
     schema: &'static str,
+    guards: Guards,
 }
 
 impl PostgresStore {
     /// The views of `schema`.
     #[must_use]
     pub fn new(pool: PgPool, schema: &'static str) -> Self {
-        Self { pool, schema }
+        Self { pool, schema, guards: Guards::default() }
+    }
+
+    pub(crate) fn guarded(self, guards: Guards) -> Self {
+        Self { guards, ..self }
     }
 
     /// Whether this is where the journal is.
@@ -41,7 +51,7 @@ impl PostgresStore {
             run(connection, &format!("SELECT finance.make_lines({version})")).await?;
         }
         sqlx::query(&format!(
-            "INSERT INTO {schema}.positions (view, version, position) VALUES ($1, $2, 0) ON CONFLICT (view, version) DO UPDATE SET position = 0"
+            "INSERT INTO {schema}.positions (view, version) VALUES ($1, $2) ON CONFLICT (view, version) DO UPDATE SET positions = DEFAULT"
         ))
         .bind(view)
         .bind(version as i32)
@@ -103,6 +113,32 @@ fn lines_as_json(lines: &[JournalLine]) -> Value {
     Value::Array(lines.iter().map(line).collect())
 }
 
+/// How far the views are, as a JSON array of records.
+fn positions_as_json(changes: &[Changes]) -> Value {
+    let record =
+        |Changes { table, positions, .. }: &Changes| json!({ "view": table.view, "version": table.version, "positions": positions.0 });
+    Value::Array(changes.iter().map(record).collect())
+}
+
+fn sharing(row: &sqlx::postgres::PgRow) -> Result<Sharing, sqlx::Error> {
+    let holders: Vec<Option<Uuid>> = row.try_get(1)?;
+    let holders = std::array::from_fn(|partition| holders.get(partition).copied().flatten());
+    let Json(members) = row.try_get::<Json<Vec<(Uuid, u64, i64, String)>>, _>(3)?;
+    let member =
+        |(id, beats, millis, fault)| Member { id, beats, beat_at: Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MIN), fault };
+    Ok(Sharing { epoch: unsigned(row.try_get(0)?), holders, paused: row.try_get(2)?, members: members.into_iter().map(member).collect() })
+}
+
+/// The row that [`sharing`] reads.
+fn sharing_row(schema: &str) -> String {
+    format!(
+        "SELECT s.epoch, s.holders, s.paused, \
+            (SELECT coalesce(jsonb_agg(jsonb_build_array(m.member, m.beats, floor(extract(epoch FROM m.beat_at) * 1000)::bigint, m.fault)), '[]') \
+             FROM {schema}.members m) \
+         FROM {schema}.sharing s"
+    )
+}
+
 fn stored(row: &sqlx::postgres::PgRow) -> Result<Stored, sqlx::Error> {
     let Json(doc) = row.try_get::<Json<Value>, _>(2)?;
     Ok(Stored { id: row.try_get(0)?, position: unsigned(row.try_get(1)?), doc })
@@ -138,7 +174,7 @@ impl Store for PostgresStore {
     async fn standings(&self) -> Result<HashMap<String, Standing>, StoreFault> {
         let Self { schema, .. } = self;
         let rows = sqlx::query(&format!(
-            "SELECT v.view, v.version, v.previous, v.latest, v.rebuilding_until, v.beat_at, v.fault, p.version, p.position \
+            "SELECT v.view, v.version, v.previous, v.latest, v.rebuilding_until, v.rebuild, p.version, p.positions \
              FROM {schema}.views v JOIN {schema}.positions p ON p.view = v.view"
         ))
         .fetch_all(&self.pool)
@@ -146,7 +182,6 @@ impl Store for PostgresStore {
         let mut standings = HashMap::new();
         for row in rows {
             let view: String = row.try_get(0)?;
-            let moment = |column| row.try_get::<Option<Moment>, _>(column).map(|moment| moment.map(Timestamp::from));
             let number = |column| row.try_get::<i32, _>(column).map(|number| number.unsigned_abs());
             let fresh = Standing {
                 view: view.clone(),
@@ -154,11 +189,11 @@ impl Store for PostgresStore {
                 previous: row.try_get::<Option<i32>, _>(2)?.map(i32::unsigned_abs),
                 latest: number(3)?,
                 positions: BTreeMap::new(),
-                rebuilding_until: moment(4)?,
-                beat_at: moment(5)?,
-                fault: row.try_get(6)?,
+                rebuilding_until: row.try_get::<Option<Moment>, _>(4)?.map(Timestamp::from),
+                rebuild: row.try_get::<Option<Json<RebuildProgress>>, _>(5)?.map(|Json(progress)| progress),
             };
-            standings.entry(view).or_insert(fresh).positions.insert(number(7)?, unsigned(row.try_get(8)?));
+            let positions: Positions = row.try_get::<Vec<i64>, _>(7)?.into_iter().map(unsigned).collect();
+            standings.entry(view).or_insert(fresh).positions.insert(number(6)?, positions);
         }
         Ok(standings)
     }
@@ -178,10 +213,11 @@ impl Store for PostgresStore {
         Ok(rows.iter().map(stored).collect::<Result<_, _>>()?)
     }
 
-    async fn write(&self, changes: &[Changes]) -> Result<(), StoreFault> {
-        let Self { schema, .. } = self;
+    async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+        let Self { schema, guards, .. } = self;
+        let newer = if guards.newer_only { "WHERE known.position < excluded.position" } else { "" };
         let mut transaction = self.pool.begin().await?;
-        for Changes { table, rows, lines, parked, position } in changes {
+        for Changes { table, rows, lines, parked, taken_up, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
                 let Some(first) = rows.first() else { continue };
                 let names: Vec<&str> = ["position", "doc"].into_iter().chain(first.columns.iter().map(|(name, _)| *name)).collect();
@@ -190,7 +226,7 @@ impl Store for PostgresStore {
                 sqlx::query(&format!(
                     "INSERT INTO {schema}.{table} AS known (id, {names}) \
                      SELECT id, {names} FROM jsonb_populate_recordset(NULL::{schema}.{table}, $1) ORDER BY id \
-                     ON CONFLICT (id) DO UPDATE SET ({names}) = ROW({excluded}) WHERE known.position < excluded.position"
+                     ON CONFLICT (id) DO UPDATE SET ({names}) = ROW({excluded}) {newer}"
                 ))
                 .bind(Json(as_json(rows)))
                 .execute(&mut *transaction)
@@ -209,7 +245,8 @@ impl Store for PostgresStore {
             for stream in parked {
                 sqlx::query(&format!(
                     "INSERT INTO {schema}.parked (view, version, stream_type, stream_id, position, why) VALUES ($1, $2, $3, $4, $5, $6) \
-                     ON CONFLICT (view, version, stream_type, stream_id) DO UPDATE SET position = $5, why = $6, retry = false"
+                     ON CONFLICT (view, version, stream_type, stream_id) \
+                     DO UPDATE SET position = $5, why = $6, retry = false, discard = false, parked_at = DEFAULT"
                 ))
                 .bind(table.view)
                 .bind(table.version as i32)
@@ -220,22 +257,72 @@ impl Store for PostgresStore {
                 .execute(&mut *transaction)
                 .await?;
             }
-            sqlx::query(&format!("UPDATE {schema}.positions SET position = $3 WHERE view = $1 AND version = $2 AND position < $3"))
+            for (stream_type, stream_id) in taken_up {
+                sqlx::query(&format!(
+                    "DELETE FROM {schema}.parked WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4"
+                ))
                 .bind(table.view)
                 .bind(table.version as i32)
-                .bind(signed(*position))
+                .bind(stream_type)
+                .bind(stream_id)
                 .execute(&mut *transaction)
                 .await?;
+            }
+        }
+        // Last, so that who has the right is locked only for a moment. What has another epoch, or whose version is gone, finds no row.
+        let moved = sqlx::query(&format!(
+            "WITH fence AS MATERIALIZED (SELECT FROM {schema}.sharing WHERE epoch = $2 FOR SHARE) \
+             UPDATE {schema}.positions known SET positions = ( \
+                SELECT array_agg(greatest(was, now) ORDER BY n) FROM unnest(known.positions, moved.positions) WITH ORDINALITY both_of(was, now, n)) \
+             FROM jsonb_to_recordset($1) AS moved(view text, version int, positions bigint[]) \
+             WHERE known.view = moved.view AND known.version = moved.version AND ($2 IS NULL OR EXISTS (SELECT FROM fence))"
+        ))
+        .bind(Json(positions_as_json(changes)))
+        .bind(fence.filter(|_| guards.fence).map(signed))
+        .execute(&mut *transaction)
+        .await?;
+        if moved.rows_affected() < changes.len() as u64 {
+            transaction.rollback().await?;
+            return Err(StoreFault::Fenced);
         }
         transaction.commit().await?;
         Ok(())
     }
 
-    async fn beat(&self, fault: &str) -> Result<(), StoreFault> {
-        sqlx::query(&format!("UPDATE {}.views SET beat_at = clock_timestamp(), fault = $1", self.schema))
-            .bind(fault)
+    async fn sharing(&self) -> Result<Sharing, StoreFault> {
+        Ok(sharing(&sqlx::query(&sharing_row(self.schema)).fetch_one(&self.pool).await?)?)
+    }
+
+    async fn beat(&self, member: Uuid, fault: &str) -> Result<Sharing, StoreFault> {
+        let Self { schema, .. } = self;
+        let statement = format!(
+            "WITH beat AS (INSERT INTO {schema}.members AS m (member, beats, beat_at, fault) VALUES ($1, 1, clock_timestamp(), $2) \
+                ON CONFLICT (member) DO UPDATE SET beats = m.beats + 1, beat_at = clock_timestamp(), fault = $2) {}",
+            sharing_row(schema)
+        );
+        Ok(sharing(&sqlx::query(&statement).bind(member).bind(fault).fetch_one(&self.pool).await?)?)
+    }
+
+    async fn deal(&self, epoch: u64, holders: [Option<Uuid>; PARTS]) -> Result<bool, StoreFault> {
+        let done = sqlx::query(&format!("UPDATE {}.sharing SET epoch = epoch + 1, holders = $2 WHERE epoch = $1", self.schema))
+            .bind(signed(epoch))
+            .bind(holders.to_vec())
             .execute(&self.pool)
             .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn forget(&self, member: Uuid, beats: Option<u64>) -> Result<(), StoreFault> {
+        sqlx::query(&format!("DELETE FROM {}.members WHERE member = $1 AND ($2 IS NULL OR beats = $2)", self.schema))
+            .bind(member)
+            .bind(beats.map(signed))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn pause(&self, paused: bool) -> Result<(), StoreFault> {
+        sqlx::query(&format!("UPDATE {}.sharing SET epoch = epoch + 1, paused = $1", self.schema)).bind(paused).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -269,16 +356,30 @@ impl Store for PostgresStore {
         Ok(())
     }
 
-    async fn switch(&self, table: Table, previous: u32) -> Result<(), StoreFault> {
+    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault> {
+        let Self { schema, .. } = self;
         let mut transaction = self.pool.begin().await?;
-        self.show(&mut transaction, table).await?;
-        sqlx::query(&format!("UPDATE {}.views SET version = $2, previous = $3 WHERE view = $1", self.schema))
+        let switched = sqlx::query(&format!("UPDATE {schema}.views SET version = $2, previous = $3 WHERE view = $1 AND version = $3"))
             .bind(table.view)
             .bind(table.version as i32)
             .bind(previous as i32)
             .execute(&mut *transaction)
             .await?;
+        if switched.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.show(&mut transaction, table).await?;
+        run(&mut transaction, &format!("UPDATE {schema}.sharing SET epoch = epoch + 1")).await?;
         transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault> {
+        sqlx::query(&format!("UPDATE {}.views SET rebuild = $2 WHERE view = $1", self.schema))
+            .bind(view)
+            .bind(Json(progress))
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -316,7 +417,8 @@ impl Store for PostgresStore {
 
     async fn parked(&self, table: Table) -> Result<Vec<Parked>, StoreFault> {
         let rows = sqlx::query(&format!(
-            "SELECT stream_type, stream_id, position, why, retry FROM {}.parked WHERE view = $1 AND version = $2 ORDER BY position",
+            "SELECT stream_type, stream_id, position, why, retry, discard, parked_at FROM {}.parked \
+             WHERE view = $1 AND version = $2 ORDER BY position",
             self.schema
         ))
         .bind(table.view)
@@ -330,36 +432,25 @@ impl Store for PostgresStore {
                 position: unsigned(row.try_get(2)?),
                 why: row.try_get(3)?,
                 retry: row.try_get(4)?,
+                discard: row.try_get(5)?,
+                since: row.try_get::<Moment, _>(6)?.0,
             })
         };
         Ok(rows.iter().map(parked).collect::<Result<_, _>>()?)
     }
 
-    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<bool, StoreFault> {
+    async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str, discard: bool) -> Result<bool, StoreFault> {
         let done = sqlx::query(&format!(
-            "UPDATE {}.parked SET retry = true WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4",
+            "UPDATE {}.parked SET retry = true, discard = $5 WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4",
             self.schema
         ))
         .bind(table.view)
         .bind(table.version as i32)
         .bind(stream_type)
         .bind(stream_id)
+        .bind(discard)
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    async fn unpark(&self, table: Table, stream_type: &str, stream_id: &str) -> Result<(), StoreFault> {
-        sqlx::query(&format!(
-            "DELETE FROM {}.parked WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4",
-            self.schema
-        ))
-        .bind(table.view)
-        .bind(table.version as i32)
-        .bind(stream_type)
-        .bind(stream_id)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Views follow the log: everything arrives once, however often and in whatever way it is read.
 
-use crate::world::{PRICE, World, booking, customer, launch, until, world};
+use crate::world::{PRICE, booking, customer, launch, until, world};
 use contract::{Listing, Status};
 use futures::StreamExt;
 use projections::{Freshness, Projection};
@@ -51,16 +51,6 @@ async fn a_view_that_does_not_get_there_in_time_is_stale() {
     .await;
 }
 
-/// Forgets how far the views are and what they say.
-async fn forget_positions(world: &World) {
-    for schema in ["operations", "finance"] {
-        sqlx::query(&format!("UPDATE {schema}.positions SET position = 0")).execute(&world.pool).await.unwrap();
-    }
-    let views = world.mongo.database(&format!("{}_customer", world.name)).collection::<mongodb::bson::Document>("views");
-    let change = mongodb::bson::doc! { "$set": { "positions.1": 0_i64 } };
-    views.update_many(mongodb::bson::doc! {}, change).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_everything_again_changes_nothing() {
     world(async |world| {
@@ -72,7 +62,7 @@ async fn reading_everything_again_changes_nothing() {
         for running in running {
             running.stop().await;
         }
-        forget_positions(world).await;
+        world.forget_positions().await;
         let again = world.project_all();
         world.settle().await;
         assert_eq!((world.documents().await, world.lines().await), (documents, lines));
@@ -108,7 +98,7 @@ async fn two_projectors_of_which_one_is_killed_make_the_same_views() {
             .drop()
             .await
             .unwrap();
-        forget_positions(world).await;
+        world.forget_positions().await;
         let alone = world.project_all();
         world.settle().await;
         assert_eq!((world.documents().await, world.lines().await), (documents, lines));

@@ -19,6 +19,7 @@ use domain::{
 };
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use mongodb::bson::{Bson, Document, doc};
 use nats::{Bus, Feed};
 use projections::{CustomerViews, Databases, FinanceViews, OperationsViews, Projection, ViewName, store::Stored, store::Table};
 use sqlx::{Connection, Executor as _, PgConnection, PgPool};
@@ -279,6 +280,17 @@ impl World {
         self.cancel(0, 2).await;
         self.book(2, 5, "3C 3D").await;
         self.abort(3).await;
+    }
+
+    /// Forgets how far the views are, though not what they say.
+    pub async fn forget_positions(&self) {
+        for schema in ["operations", "finance"] {
+            sqlx::query(&format!("UPDATE {schema}.positions SET positions = DEFAULT")).execute(&self.pool).await.unwrap();
+        }
+        let zero: Document = (0..16).map(|partition| (partition.to_string(), Bson::Int64(0))).collect();
+        let views = Projection::Customer.views().iter().map(|view| (format!("positions.{view}_v1"), Bson::Document(zero.clone())));
+        let standing = self.mongo.database(&format!("{}_customer", self.name)).collection::<Document>("standing");
+        standing.update_many(doc! {}, doc! { "$set": views.collect::<Document>() }).await.unwrap();
     }
 
     /// Every document of the version in use, by view.
