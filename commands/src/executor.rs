@@ -8,6 +8,7 @@ mod snapshot;
 
 use crate::{
     Ask, Done, Failure, StoreError, Wake,
+    guards::{Guard, Guards},
     store::{self, Key, Stored},
 };
 use domain::Decider;
@@ -25,6 +26,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::{Instant, timeout_at},
 };
+use uuid::Uuid;
 
 /// How much an executor takes on. All per process.
 #[derive(Debug, Clone)]
@@ -48,6 +50,9 @@ pub struct Limits {
     pub snapshot_every_events: u64,
     /// One in so many snapshots that are used is compared with a full fold; 0 is none.
     pub snapshot_check_one_in: u32,
+    /// Which guards are in force: all, but in tests.
+    #[doc(hidden)]
+    pub guards: Guards,
 }
 
 impl Default for Limits {
@@ -62,6 +67,7 @@ impl Default for Limits {
             attempts: 20,
             snapshot_every_events: 500,
             snapshot_check_one_in: 100,
+            guards: Guards::default(),
         }
     }
 }
@@ -130,7 +136,11 @@ impl Executor {
         };
         let deadline = Instant::now() + self.0.limits.deadline;
         let (reply, answer) = oneshot::channel();
-        let job = Put::<D>::new(key, command, ask.clone(), deadline, permit, reply);
+        let mut ask = ask.clone();
+        if !self.0.limits.guards.has(Guard::CommandLog) {
+            ask.command_id = Uuid::new_v4();
+        }
+        let job = Put::<D>::new(key, command, ask, deadline, permit, reply);
         let gone = || Failure::Unavailable("the executor has stopped".to_owned());
         shard.inbox.send(Message::Put(Box::new(job))).map_err(|_| gone())?;
         match timeout_at(deadline, answer).await {

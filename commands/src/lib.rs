@@ -11,6 +11,8 @@ pub mod audit;
 pub mod clock;
 pub mod executor;
 pub mod forms;
+#[doc(hidden)]
+pub mod guards;
 pub mod hash;
 pub mod outcome;
 pub mod sequence;

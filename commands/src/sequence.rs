@@ -4,7 +4,7 @@
 mod relay;
 mod sequencer;
 
-use crate::{Wake, hash::Hash, wake::APPEND_HINT};
+use crate::{Wake, guards::Guards, hash::Hash, wake::APPEND_HINT};
 use futures::StreamExt;
 use nats::{Bus, Feed};
 use sqlx::{PgPool, Row};
@@ -71,12 +71,18 @@ struct Lead {
 
 /// Runs the sequencer and the relay, or stands by for them, until `stop`. Returns an error only when the log is broken.
 pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
+    run_with(Guards::default(), pool, bus, wake, stop).await
+}
+
+/// The same with a guard taken away, for tests.
+#[doc(hidden)]
+pub async fn run_with(guards: Guards, pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
     let holder = Uuid::new_v4();
     let hearing = hear(bus.clone(), wake.clone(), stop.clone());
     let leading = async {
         while !stop.is_cancelled() {
             match acquire(&pool, holder).await {
-                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, lead, &stop).await {
+                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, lead, &stop, guards).await {
                     Ok(()) => {}
                     Err(Ended::Broken(broken)) => {
                         tracing::error!("The log is broken: {broken}");
@@ -151,7 +157,7 @@ async fn release(pool: &PgPool, epoch: i64) {
     }
 }
 
-async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken) -> Result<(), Ended> {
+async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken, guards: Guards) -> Result<(), Ended> {
     tracing::info!(epoch = lead.epoch, position = lead.position, "This process sequences the log");
     let epoch = lead.epoch;
     let (head, heads) = watch::channel(lead.position);
@@ -161,7 +167,7 @@ async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop
             None => stop.cancelled().await,
         }
     };
-    let sequencing = sequence(pool, wake, lead, &head, stop);
+    let sequencing = sequence(sequencer::Sequencer::new(guards), pool, wake, lead, &head, stop);
     tokio::pin!(relaying, sequencing);
     let ended = select! {
         ended = &mut sequencing => ended,
@@ -171,8 +177,14 @@ async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop
     ended
 }
 
-async fn sequence(pool: &PgPool, wake: &Wake, mut lead: Lead, head: &watch::Sender<u64>, stop: &CancellationToken) -> Result<(), Ended> {
-    let mut sequencer = sequencer::Sequencer::default();
+async fn sequence(
+    mut sequencer: sequencer::Sequencer,
+    pool: &PgPool,
+    wake: &Wake,
+    mut lead: Lead,
+    head: &watch::Sender<u64>,
+    stop: &CancellationToken,
+) -> Result<(), Ended> {
     sequencer.adopt(pool, &mut lead).await?;
     let mut renewed_at = Instant::now();
     let mut held_since: Option<Instant> = None;
@@ -181,7 +193,7 @@ async fn sequence(pool: &PgPool, wake: &Wake, mut lead: Lead, head: &watch::Send
         if step.wrote {
             renewed_at = Instant::now();
         } else if renewed_at.elapsed() >= RENEW_EVERY {
-            sequencer::renew(pool, &lead).await?;
+            sequencer.renew(pool, &lead).await?;
             renewed_at = Instant::now();
         }
         head.send_if_modified(|position| std::mem::replace(position, lead.position) != lead.position);

@@ -1,6 +1,9 @@
 //! The event store in Postgres: its schema, and the few statements that read and write it. What to write is the executor's.
 
-use crate::hash::{Body, Hash};
+use crate::{
+    guards::{Guard, Guards},
+    hash::{Body, Hash},
+};
 use domain::{Decider, UnknownEvent, upcast};
 use nats::Moment;
 use sqlx::{
@@ -315,9 +318,9 @@ static APPEND: LazyLock<[[String; 2]; 2]> = LazyLock::new(|| {
 
 /// Writes everything in one statement: one round trip, one commit. Which commands are in it is its own answer: the command log may have
 /// another, earlier outcome of one that is not.
-pub(crate) async fn append(pool: &PgPool, rows: &Rows) -> Appended {
+pub(crate) async fn append(pool: &PgPool, rows: &Rows, guards: Guards) -> Appended {
     let Commands { command_id: ids, first_sequence: first, last_sequence: last, .. } = &rows.commands;
-    let checked = first.iter().zip(last).any(|(first, last)| first > last);
+    let checked = guards.has(Guard::RefusalRecheck) && first.iter().zip(last).any(|(first, last)| first > last);
     match insert(pool, rows, checked).await {
         Ok(recorded) if !checked || recorded.len() == ids.len() => Appended::Except(HashSet::new()),
         Ok(recorded) => {
@@ -475,3 +478,24 @@ pub(crate) const STREAMS: &str = "SELECT e.aggregate_type, e.aggregate_id, e.seq
     FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS k(st, si, after) \
     JOIN events e ON e.aggregate_type = k.st AND e.aggregate_id = k.si AND e.sequence > k.after \
     ORDER BY e.aggregate_type, e.aggregate_id, e.sequence";
+
+/// Numbers the events of `rows` behind whatever is stored: what an append without a version check would do.
+#[cfg(debug_assertions)]
+pub(crate) async fn move_behind(pool: &PgPool, rows: &mut Rows) -> Result<(), sqlx::Error> {
+    let mut heads: std::collections::HashMap<Key, i64> = std::collections::HashMap::new();
+    for (key, sequence) in rows.events.stream.iter().zip(&mut rows.events.sequence) {
+        let head = match heads.get(key) {
+            Some(head) => *head,
+            None => {
+                sqlx::query_scalar("SELECT COALESCE(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2")
+                    .bind(key.stream_type)
+                    .bind(&*key.stream_id)
+                    .fetch_one(pool)
+                    .await?
+            }
+        };
+        *sequence = head + 1;
+        heads.insert(key.clone(), *sequence);
+    }
+    Ok(())
+}

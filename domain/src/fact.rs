@@ -61,19 +61,4 @@ impl AnyEvent {
             other => Err(UnknownEvent::StreamType(other.to_owned())),
         }
     }
-
-    /// Reads a stored payload.
-    pub fn parse(stream_type: &str, payload: &str) -> Result<Self, UnknownEvent> {
-        let unreadable = |error| UnknownEvent::Payload(stream_type.to_owned(), error);
-        match stream_type {
-            supplier::Supplier::NAME => serde_json::from_str(payload).map(Self::Supplier).map_err(unreadable),
-            spaceport::Spaceport::NAME => serde_json::from_str(payload).map(Self::Spaceport).map_err(unreadable),
-            rocket::Rocket::NAME => serde_json::from_str(payload).map(Self::Rocket).map_err(unreadable),
-            slug::SlugClaim::NAME => serde_json::from_str(payload).map(Self::Slug).map_err(unreadable),
-            launch::Launch::NAME => serde_json::from_str(payload).map(Self::Launch).map_err(unreadable),
-            customer::Customer::NAME => serde_json::from_str(payload).map(Self::Customer).map_err(unreadable),
-            policy::Policy::NAME => serde_json::from_str(payload).map(Self::Policy).map_err(unreadable),
-            other => Err(UnknownEvent::StreamType(other.to_owned())),
-        }
-    }
 }

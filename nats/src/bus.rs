@@ -75,6 +75,8 @@ pub struct Bus {
     jetstream: Context,
     prefix: Arc<str>,
     stream: Arc<str>,
+    /// Whether an event may be stored at its own position only.
+    at_its_position: bool,
 }
 
 pub(crate) type Messages = pull::Ordered;
@@ -109,7 +111,15 @@ impl Bus {
             .max_ack_inflight(IN_FLIGHT_MAX * 2)
             .backpressure_on_inflight(true)
             .build(client.clone());
-        Self { client, jetstream, prefix: prefix.into(), stream: format!("{}_EVENTS", prefix.to_uppercase()).into() }
+        Self { client, jetstream, prefix: prefix.into(), stream: format!("{}_EVENTS", prefix.to_uppercase()).into(), at_its_position: true }
+    }
+
+    /// One that does not say at which sequence an event belongs: for the test that proves that this matters.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_expected_sequence(self) -> Self {
+        Self { at_its_position: false, ..self }
     }
 
     /// Whether the server can be reached now.
@@ -187,7 +197,9 @@ impl Bus {
             }
             let mut headers = HeaderMap::new();
             headers.insert(NATS_MESSAGE_ID, event.event_id.to_string());
-            headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (event.position - 1).to_string());
+            if self.at_its_position {
+                headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (event.position - 1).to_string());
+            }
             let payload = serde_json::to_vec(event).map_err(failed("write an envelope"))?;
             let subject = format!("{}.{}", self.prefix, event.subject());
             let ack = self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(failed("publish"))?;

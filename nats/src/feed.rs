@@ -41,6 +41,8 @@ pub enum FeedError {
 pub struct Feed {
     pool: PgPool,
     bus: Option<Bus>,
+    /// Whether what JetStream delivers has to be dense.
+    holes_checked: bool,
 }
 
 const PAGE: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
@@ -50,7 +52,15 @@ impl Feed {
     /// A feed over the database of the log, and the bus if there is one.
     #[must_use]
     pub fn new(pool: PgPool, bus: Option<Bus>) -> Self {
-        Self { pool, bus }
+        Self { pool, bus, holes_checked: true }
+    }
+
+    /// One that takes what JetStream delivers as it comes: for the test that proves that this would not do.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_hole_check(self) -> Self {
+        Self { holes_checked: false, ..self }
     }
 
     /// The bus it uses, if any.
@@ -273,7 +283,7 @@ impl Follower {
             };
             let event = next.and_then(Result::ok).and_then(|message| serde_json::from_slice::<Envelope>(&message.payload).ok());
             match event {
-                Some(event) if event.position == self.after + 1 => {
+                Some(event) if event.position == self.after + 1 || (event.position > self.after && !self.feed.holes_checked) => {
                     self.after = event.position;
                     events.push(event);
                 }

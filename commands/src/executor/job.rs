@@ -115,6 +115,8 @@ pub(super) trait Job: Send {
     fn fresh(&self) -> Box<dyn Hot>;
     /// Decides on `hot`, moves it on, writes what follows into `rows`, and keeps the answer until it is committed.
     fn decide(&mut self, hot: &mut dyn Hot, rows: &mut Rows) -> Result<(), Trouble>;
+    /// Answers before anything is committed: only without [`crate::guards::Guard::AnswerAfterCommit`].
+    fn answer_early(&mut self);
     /// Committed: answers.
     fn done(self: Box<Self>);
     /// Answers with the outcome of an earlier request.
@@ -128,7 +130,7 @@ pub(super) struct Put<D: Decider> {
     frame: Frame,
     command: D::Command,
     decided: Option<Answer<D>>,
-    reply: oneshot::Sender<Answer<D>>,
+    reply: Option<oneshot::Sender<Answer<D>>>,
 }
 
 impl<D: Decider> Put<D> {
@@ -143,7 +145,7 @@ impl<D: Decider> Put<D> {
         let actor = ask.actor.to_string().into();
         let traceparent = ask.traceparent.as_deref().map(Into::into);
         let frame = Frame { key, ask, deadline, attempts: 0, check: false, checked: false, actor, traceparent, _room: room };
-        Self { frame, command, decided: None, reply }
+        Self { frame, command, decided: None, reply: Some(reply) }
     }
 
     fn at(&self, sequence: u64) -> StreamVersion {
@@ -151,9 +153,11 @@ impl<D: Decider> Put<D> {
         StreamVersion { stream_type: (*stream_type).to_owned(), stream_id: stream_id.to_string(), sequence }
     }
 
-    fn answer(self, answer: Answer<D>) {
-        // Who asked may have gone; the outcome is in the log all the same.
-        let _ = self.reply.send(answer);
+    fn answer(&mut self, answer: Answer<D>) {
+        if let Some(reply) = self.reply.take() {
+            // Who asked may have gone; the outcome is in the log all the same.
+            let _ = reply.send(answer);
+        }
     }
 }
 
@@ -216,12 +220,18 @@ impl<D: Decider> Job for Put<D> {
         Ok(())
     }
 
+    fn answer_early(&mut self) {
+        if let Some(answer) = self.decided.clone() {
+            self.answer(answer);
+        }
+    }
+
     fn done(mut self: Box<Self>) {
         let answer = self.decided.take().unwrap_or_else(|| Err(Failure::Unavailable("not decided".to_owned())));
         self.answer(answer);
     }
 
-    fn repeat(self: Box<Self>, entry: &Entry) {
+    fn repeat(mut self: Box<Self>, entry: &Entry) {
         let Frame { key, ask, .. } = &self.frame;
         let same = entry.request_hash == ask.request_hash && entry.stream_type == key.stream_type && entry.stream_id == *key.stream_id;
         let unreadable = |error: String| Failure::Unavailable(format!("the recorded outcome cannot be read: {error}"));
@@ -243,7 +253,7 @@ impl<D: Decider> Job for Put<D> {
         self.answer(answer);
     }
 
-    fn fail(self: Box<Self>, trouble: Trouble) {
+    fn fail(mut self: Box<Self>, trouble: Trouble) {
         self.answer(Err(match trouble {
             Trouble::Busy => Failure::Busy { retry_after: RETRY_AFTER },
             Trouble::Unavailable(why) => Failure::Unavailable(why),

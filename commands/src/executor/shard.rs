@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     StoreError, Wake,
+    guards::Guard,
     store::{self, Appended, Key, Rows},
 };
 use futures::future::BoxFuture;
@@ -208,6 +209,9 @@ impl Shard {
                 if self.snapshot_writes.available_permits() > 0 {
                     self.next.snapshots.extend(hot.snapshot(&key, self.limits.snapshot_every_events));
                 }
+                if !self.limits.guards.has(Guard::AnswerAfterCommit) {
+                    job.answer_early();
+                }
                 self.next.jobs.push(job);
             }
             Ok(Err(trouble)) => {
@@ -246,10 +250,19 @@ impl Shard {
             }
             return;
         }
-        let batch = std::mem::take(&mut self.next);
-        let pool = self.pool.clone();
+        #[cfg_attr(not(debug_assertions), allow(unused_mut))]
+        let mut batch = std::mem::take(&mut self.next);
+        let (pool, guards) = (self.pool.clone(), self.limits.guards);
         self.writing = Some(Box::pin(async move {
-            let appended = match timeout(APPEND_WAIT_MAX, store::append(&pool, &batch.rows)).await {
+            let appended = match timeout(APPEND_WAIT_MAX, store::append(&pool, &batch.rows, guards)).await {
+                #[cfg(debug_assertions)]
+                Ok(Appended::Overtaken) if !guards.has(Guard::VersionCheck) => {
+                    let mut appended = Appended::Overtaken;
+                    while matches!(appended, Appended::Overtaken) && store::move_behind(&pool, &mut batch.rows).await.is_ok() {
+                        appended = store::append(&pool, &batch.rows, guards).await;
+                    }
+                    appended
+                }
                 Ok(appended) => appended,
                 Err(late) => Appended::Unknown(sqlx::Error::Io(late.into())),
             };

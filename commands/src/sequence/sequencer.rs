@@ -5,7 +5,10 @@
 //! transactions between the last such border and the new one, in the order of their ids.
 
 use super::{Broken, Ended, LEASE, Lead};
-use crate::hash;
+use crate::{
+    guards::{Guard, Guards},
+    hash,
+};
 use nats::Moment;
 use sqlx::{PgPool, Row};
 use std::collections::{HashMap, HashSet};
@@ -46,6 +49,7 @@ pub(super) struct Sequencer {
     heads: HashMap<(String, String), i64>,
     /// The forms of events seen so far: stream type, event type, version.
     forms: HashSet<(String, String, i32)>,
+    guards: Guards,
 }
 
 // `wide` is where a window of the wished size would end; `held` says that something is committed above it or above the border.
@@ -61,28 +65,37 @@ const WINDOW: &str = "WITH border AS MATERIALIZED (\
     FROM edge LEFT JOIN events e ON e.xid >= $1::text::xid8 AND e.xid < edge.upto AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
     ORDER BY e.id";
 
+// What a reader would do that knows nothing of transactions still open: only without `Guard::SettledTail`.
+const NAIVE_WINDOW: &str = "SELECT COALESCE($1::text, ''), false, false, \
+        e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, e.event_type, e.event_version::int \
+    FROM events e WHERE e.id > (SELECT COALESCE(max(event_row), 0) FROM log) ORDER BY e.id LIMIT $2";
+
 const GIVE: &str = "WITH led AS (\
         UPDATE sequencer SET position = $3, hash = $4, settled_to = $5::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $6) \
-        WHERE epoch = $1 AND position = $2 RETURNING epoch), \
+        WHERE (epoch = $1 OR NOT $14) AND position = $2 RETURNING epoch), \
     formed AS (\
         INSERT INTO forms (stream_type, event_type, event_version, event_row) \
         SELECT f.st, f.et, f.ev, f.r FROM led, UNNEST($10::text[], $11::text[], $12::int[], $13::bigint[]) AS f(st, et, ev, r) ON CONFLICT DO NOTHING) \
     INSERT INTO log (position, event_row, hash) SELECT g.p, g.r, g.h FROM led, UNNEST($7::bigint[], $8::bigint[], $9::bytea[]) AS g(p, r, h)";
 
-/// Keeps the lease while there is nothing to do.
-pub(super) async fn renew(pool: &PgPool, lead: &Lead) -> Result<(), Ended> {
-    let renewed = sqlx::query(
-        "UPDATE sequencer SET settled_to = $2::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $3) WHERE epoch = $1",
-    )
-    .bind(lead.epoch)
-    .bind(&lead.settled_to)
-    .bind(LEASE.as_secs_f64())
-    .execute(pool)
-    .await?;
-    if renewed.rows_affected() == 1 { Ok(()) } else { Err(Ended::Fenced) }
-}
-
 impl Sequencer {
+    pub(super) fn new(guards: Guards) -> Self {
+        Self { guards, ..Self::default() }
+    }
+
+    /// Keeps the lease while there is nothing to do.
+    pub(super) async fn renew(&self, pool: &PgPool, lead: &Lead) -> Result<(), Ended> {
+        let renewed = sqlx::query(
+            "UPDATE sequencer SET settled_to = $2::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $3) WHERE epoch = $1",
+        )
+        .bind(lead.epoch)
+        .bind(&lead.settled_to)
+        .bind(LEASE.as_secs_f64())
+        .execute(pool)
+        .await?;
+        if renewed.rows_affected() == 1 || !self.guards.has(Guard::Fencing) { Ok(()) } else { Err(Ended::Fenced) }
+    }
+
     /// After a restore into a new cluster transaction ids start anew, below those stored with the events. Takes what the old cluster left
     /// unsequenced, all of it settled, and starts the windows from the beginning; what has its place already is skipped there.
     pub(super) async fn adopt(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<(), Ended> {
@@ -116,7 +129,8 @@ impl Sequencer {
 
     /// Sequences the next window.
     pub(super) async fn step(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<Step, Ended> {
-        let rows = sqlx::query(WINDOW).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(pool).await?;
+        let window = if self.guards.has(Guard::SettledTail) { WINDOW } else { NAIVE_WINDOW };
+        let rows = sqlx::query(window).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(pool).await?;
         let Some(first) = rows.first() else { return Ok(Step { wrote: false, rest: Rest::Nothing }) };
         let upto: String = first.try_get(0)?;
         let more: Option<bool> = first.try_get(1)?;
@@ -141,7 +155,9 @@ impl Sequencer {
 
     /// Gives `rows` the next positions, in one statement that takes effect only while the lease is ours.
     async fn give(&mut self, pool: &PgPool, lead: &mut Lead, rows: Vec<Unsequenced>, settled_to: String) -> Result<(), Ended> {
-        self.check(pool, lead, &rows).await?;
+        if self.guards.has(Guard::Contiguity) {
+            self.check(pool, lead, &rows).await?;
+        }
         let mut position = lead.position;
         let mut link = lead.hash;
         let mut positions = Vec::with_capacity(rows.len());
@@ -167,6 +183,7 @@ impl Sequencer {
             .bind(new.iter().map(|row| &*row.event_type).collect::<Vec<&str>>())
             .bind(new.iter().map(|row| row.event_version).collect::<Vec<_>>())
             .bind(new.iter().map(|row| row.id).collect::<Vec<_>>())
+            .bind(self.guards.has(Guard::Fencing))
             .execute(pool)
             .await?;
         if given.rows_affected() != rows.len() as u64 {
