@@ -11,6 +11,7 @@ use crate::{
         token::Tokens,
     },
     customer::live::{Live, ReadPage},
+    kept::Kept,
     keys::Keys,
     mongo,
     policies::InForce,
@@ -21,8 +22,8 @@ use commands::{
     Executor, Limits, StreamVersion, Wake,
     clock::{Clock, SystemClock},
 };
-use contract::{LaunchId, Slug, launch::LaunchPage};
-use domain::slug::SlugClaim;
+use contract::{CustomerId, LaunchId, Slug, launch::LaunchPage};
+use domain::{customer::Customer, slug::SlugClaim};
 use futures::FutureExt;
 use nats::{Bus, Feed};
 use projections::{CustomerViews, Databases, FinanceViews, Freshness, OperationsViews};
@@ -35,11 +36,16 @@ use std::{
     collections::HashMap,
     ops::Deref,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
 /// Slugs whose launch is remembered; a claim is for ever, so this is never wrong.
 const SLUGS_MAX: usize = 50_000;
+/// How long it is remembered whether a customer is a VIP.
+const VIP_FOR: Duration = Duration::from_secs(5);
+/// For how many customers.
+const VIPS_MAX: usize = 50_000;
 /// How far behind the log views may be and still count as caught up, in events.
 const CAUGHT_UP_WITHIN: u64 = 1_000;
 
@@ -140,6 +146,7 @@ pub struct Shared {
     /// Held while the log is verified: once at a time is enough.
     pub verifying: tokio::sync::Mutex<()>,
     slugs: RwLock<HashMap<Slug, LaunchId>>,
+    vips: Kept<CustomerId, bool>,
 }
 
 /// See [`Shared`].
@@ -190,6 +197,7 @@ impl App {
             stop,
             verifying: tokio::sync::Mutex::default(),
             slugs: RwLock::default(),
+            vips: Kept::new(VIP_FOR, VIPS_MAX),
         })))
     }
 
@@ -215,6 +223,16 @@ impl App {
         }
         slugs.insert(slug, launch);
         Ok(launch)
+    }
+
+    /// Whether a customer is a VIP, or was a few seconds ago.
+    pub async fn is_vip(&self, customer: CustomerId) -> Answer<bool> {
+        if let Some(known) = self.vips.get(&customer) {
+            return Ok(known);
+        }
+        let vip = self.executor.load::<Customer>(&customer).await?.state.is_vip();
+        self.vips.put(customer, vip);
+        Ok(vip)
     }
 
     /// The page of a launch by slug or id, from the customers' view.

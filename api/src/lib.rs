@@ -15,6 +15,7 @@ pub mod demo;
 pub mod employee;
 pub mod extract;
 pub mod import;
+pub mod kept;
 pub mod keys;
 pub mod listing;
 pub mod logs;

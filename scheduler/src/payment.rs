@@ -89,8 +89,17 @@ pub async fn pay(executor: &Executor, gateway: &dyn Gateway, clock: &dyn Clock, 
     let initiated = executor.execute::<Launch>(&launch, command, &ask.step("initiate")).await?;
     let unknown = || PayError::Unknown { payment, at: initiated.at.clone() };
 
-    let loaded = executor.load::<Launch>(&launch).await.map_err(|_| unknown())?;
-    let known = loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking)?.payments.get(&payment)).cloned();
+    let fresh = initiated.events.iter().find_map(|event| match event {
+        Event::PaymentInitiated { amount, .. } if !initiated.repeated => Some(Payment { amount: *amount, state: PaymentState::Initiated }),
+        _ => None,
+    });
+    let known = match fresh {
+        Some(payment) => Some(payment),
+        None => {
+            let loaded = executor.load::<Launch>(&launch).await.map_err(|_| unknown())?;
+            loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking)?.payments.get(&payment)).cloned()
+        }
+    };
     let Some(Payment { amount, state }) = known else { return Err(unknown()) };
 
     // What was given up as declined is not asked for again: the provider might take the money now.

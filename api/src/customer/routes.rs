@@ -24,10 +24,7 @@ use contract::{
     fleet::Supplier,
     launch::{Board, BoardQuery, LaunchChange, LaunchPage, Offer},
 };
-use domain::{
-    customer,
-    launch::{self, Launch},
-};
+use domain::launch::{self, Launch};
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use scheduler::payment::{self, PayError, PaymentCard};
@@ -116,7 +113,7 @@ async fn hold(
     let command = launch::Command::Hold {
         booking,
         customer: customer.customer,
-        vip: app.executor.load::<customer::Customer>(&customer.customer).await?.state.is_vip(),
+        vip: app.is_vip(customer.customer).await?,
         seats: body.seats.into_iter().collect::<BTreeSet<Seat>>(),
         policies: Box::new((*app.policies.now().await?).clone()),
         now: app.clock.now(),
