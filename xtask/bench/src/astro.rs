@@ -1,18 +1,22 @@
 //! The binary under measurement: its own database, its own start and end.
 
-use crate::Options;
+use crate::{Options, database::Database};
 use anyhow::{Context, Result, bail};
+use nats::{Bus, Feed};
+use projections::Databases;
 use serde_json::Value;
+use sqlx::PgPool;
 use std::{
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
 use tokio::process::{Child, Command};
-use uuid::Uuid;
 
 /// How long the start may take.
 const START: Duration = Duration::from_secs(60);
+/// Connections that look into its database.
+const CONNECTIONS: u32 = 8;
 /// Of the demo accounts.
 const PASSWORD: &str = "bench only, never served";
 
@@ -20,9 +24,9 @@ const PASSWORD: &str = "bench only, never served";
 pub(crate) struct Astro {
     program: std::path::PathBuf,
     environment: Vec<(&'static str, String)>,
-    admin_url: String,
-    database: String,
-    database_url: String,
+    database: Database,
+    mongo_url: String,
+    nats_url: String,
     address: String,
     mailbox: String,
     child: Option<Child>,
@@ -31,19 +35,13 @@ pub(crate) struct Astro {
 impl Astro {
     /// A new database with the tables of the log and the views.
     pub(crate) async fn prepare(options: &Options) -> Result<Self> {
-        let name = format!("bench_{}", Uuid::new_v4().simple());
-        let admin = sqlx::PgPool::connect(&options.postgres_url).await.context("PostgreSQL")?;
-        sqlx::raw_sql(&format!("CREATE DATABASE {name}")).execute(&admin).await?;
-        admin.close().await;
-        let (server, parameters) =
-            options.postgres_url.split_once('?').map_or((options.postgres_url.as_str(), String::new()), |(a, b)| (a, format!("?{b}")));
-        let server = server.rsplit_once('/').map_or(server, |(server, _)| server);
-        let database_url = format!("{server}/{name}{parameters}");
+        let database = Database::create(options).await?;
+        let (name, database_url) = (database.name.clone(), database.url.clone());
         let (http, smtp) = (free_port()?, free_port()?);
         let keys = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&keys)?;
         let environment = vec![
-            ("ASTRO_POSTGRES_URL", database_url.clone()),
+            ("ASTRO_POSTGRES_URL", database_url),
             ("ASTRO_NATS_URL", options.nats_url.clone()),
             ("ASTRO_MONGO_URL", options.mongo_url.clone()),
             ("ASTRO_PREFIX", name.clone()),
@@ -56,9 +54,9 @@ impl Astro {
         let astro = Self {
             program: options.astro.clone(),
             environment,
-            admin_url: options.postgres_url.clone(),
-            database: name,
-            database_url,
+            database,
+            mongo_url: options.mongo_url.clone(),
+            nats_url: options.nats_url.clone(),
             address: format!("http://127.0.0.1:{http}"),
             mailbox: format!("127.0.0.1:{smtp}"),
             child: None,
@@ -68,7 +66,21 @@ impl Astro {
     }
 
     pub(crate) fn database_url(&self) -> &str {
-        &self.database_url
+        &self.database.url
+    }
+    pub(crate) fn name(&self) -> &str {
+        &self.database.name
+    }
+    /// The database, to look into it and to read the log.
+    pub(crate) async fn pool(&self) -> Result<PgPool> {
+        Ok(commands::connect(&self.database.url, CONNECTIONS).await?)
+    }
+    /// Its log and views.
+    pub(crate) async fn databases(&self) -> Result<Databases> {
+        let pool = self.pool().await?;
+        let bus = Bus::connect(&self.nats_url, self.name()).await?;
+        let mongo = mongodb::Client::with_uri_str(&self.mongo_url).await?;
+        Ok(Databases::new(pool.clone(), &mongo, self.name(), Feed::new(pool, Some(bus))))
     }
     pub(crate) fn address(&self) -> &str {
         &self.address
@@ -83,7 +95,7 @@ impl Astro {
         let begun = Instant::now();
         self.run(&["import", "--agencies", &agencies.display().to_string(), "--launches", &launches.display().to_string()]).await?;
         let took = begun.elapsed();
-        let pool = sqlx::PgPool::connect(&self.database_url).await?;
+        let pool = PgPool::connect(&self.database.url).await?;
         let scheduled: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE aggregate_type = 'launch' AND event_type = 'scheduled'")
             .fetch_one(&pool)
             .await?;
@@ -127,14 +139,18 @@ impl Astro {
         Ok(kilobytes.context("no VmRSS")? / 1024.0)
     }
 
-    /// Stops it and removes its database.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    /// Stops it.
+    pub(crate) async fn end(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill().await?;
         }
-        let admin = sqlx::PgPool::connect(&self.admin_url).await?;
-        sqlx::raw_sql(&format!("DROP DATABASE {} WITH (FORCE)", self.database)).execute(&admin).await?;
         Ok(())
+    }
+
+    /// Stops it and removes its database.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.end().await?;
+        self.database.drop().await
     }
 
     fn command(&self, words: &[&str]) -> Command {

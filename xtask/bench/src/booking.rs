@@ -1,8 +1,17 @@
-//! The load: customers who hold a seat, name a passenger and pay, over HTTP, signed in, on one launch.
+//! The load over HTTP: customers, signed in, who hold a seat, name its passenger and pay.
 
-use crate::astro::Astro;
+use crate::{
+    Options, RUN,
+    astro::Astro,
+    executor::{CLIENTS, Load, ROWS_MAX, milliseconds},
+    figure::{Figure, median, percentile},
+    pgbench,
+    sales::SEATS_PER_ROW,
+    wire::Wire,
+};
 use anyhow::{Context, Result, bail};
-use reqwest::{Client, Method, header};
+use http::{Method, header};
+use reqwest::Client;
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -11,154 +20,167 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-/// The largest cabin: 60 rows of 10.
-const ROWS: usize = 60;
-const SEATS_PER_ROW: usize = 10;
+/// Seats of the largest launch.
+const SEATS: usize = ROWS_MAX * SEATS_PER_ROW;
 /// The seats one customer may have on a launch.
 const SEATS_EACH: usize = 4;
 /// Customers enough to fill it.
-const CUSTOMERS: usize = ROWS * SEATS_PER_ROW / SEATS_EACH;
+const CUSTOMERS: usize = SEATS / SEATS_EACH;
 /// Of the customers.
 const PASSWORD: &str = "a long enough password";
+/// Requests of one booking, each a command.
+const COMMANDS: usize = 3;
+/// How much of the most that was reached is offered, to see how long answers take then.
+const OFFERED: f64 = 0.7;
 
-/// A supplier who schedules large launches, and customers to fill them.
-pub(crate) struct Desk {
-    http: Client,
+/// A supplier who schedules large launches, and customers to fill them. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Desk(Arc<Inner>);
+
+struct Inner {
     address: String,
     supplier: String,
     rocket: Value,
     spaceport: Value,
-    customers: Arc<Vec<String>>,
-}
-
-/// What a load came to.
-pub(crate) struct Load {
-    pub(crate) per_second: f64,
-    /// Of each whole booking, in milliseconds.
-    pub(crate) latencies: Vec<f64>,
-}
-
-/// A command that was answered: its body and its position.
-pub(crate) struct Answer {
-    pub(crate) body: Value,
-    pub(crate) position: String,
+    customers: Vec<String>,
 }
 
 impl Desk {
     pub(crate) async fn open(astro: &Astro) -> Result<Self> {
-        let http = Client::builder().pool_max_idle_per_host(256).build()?;
+        let http = Client::new();
         let address = astro.address().to_owned();
         let accounts = astro.demo_accounts().await?;
         let email = accounts.iter().find(|(role, _)| role == "supplier").map(|(_, email)| email.clone()).context("no demo supplier")?;
         let supplier = sign(&http, &format!("{address}/api/core/session"), &json!({"email": email, "password": astro.password()})).await?;
-        let mut desk = Self { http, address, supplier, rocket: Value::Null, spaceport: Value::Null, customers: Arc::default() };
-        let rocket = json!({"name": "Bench", "range": "mars", "rows": ROWS, "seats_per_row": SEATS_PER_ROW});
-        desk.rocket = desk.command(&desk.supplier, Method::POST, "/api/supplier/rockets", &rocket).await?.body["id"].clone();
-        desk.spaceport = desk.get(&desk.supplier, "/api/supplier/spaceports", "").await?[0]["id"].clone();
+        let rocket = json!({"name": "Bench", "range": "mars", "rows": ROWS_MAX, "seats_per_row": SEATS_PER_ROW});
+        let mut wire = Wire::connect(&address).await?;
+        let rocket = wire.command(&supplier, Method::POST, "/api/supplier/rockets", &rocket).await?["id"].clone();
+        let spaceports = http.get(format!("{address}/api/supplier/spaceports")).header(header::COOKIE, &supplier).send().await?;
+        let spaceport = spaceports.error_for_status()?.json::<Value>().await?[0]["id"].clone();
         let mut customers = Vec::new();
         for n in 0..CUSTOMERS {
             let account = json!({"name": format!("Bench {n}"), "email": format!("bench-{}@example.org", Uuid::new_v4().simple()), "password": PASSWORD});
-            customers.push(sign(&desk.http, &format!("{}/api/core/accounts", desk.address), &account).await?);
+            customers.push(sign(&http, &format!("{address}/api/core/accounts"), &account).await?);
         }
-        desk.customers = Arc::new(customers);
-        Ok(desk)
+        Ok(Self(Arc::new(Inner { address, supplier, rocket, spaceport, customers })))
+    }
+
+    pub(crate) async fn wire(&self) -> Result<Wire> {
+        Wire::connect(&self.0.address).await
     }
 
     /// A new launch of 600 seats; answers its id.
     pub(crate) async fn launch(&self) -> Result<String> {
-        let plan = json!({"rocket": self.rocket, "spaceport": self.spaceport, "destination": "low_earth", "departs_local": "2029-03-01T12:00", "price": "250000", "minimum_seats": 1});
-        let launch = self.command(&self.supplier, Method::POST, "/api/supplier/launches", &plan).await?;
-        Ok(launch.body["id"].as_str().context("no launch id")?.to_owned())
+        let Inner { supplier, rocket, spaceport, .. } = &*self.0;
+        let plan = json!({"rocket": rocket, "spaceport": spaceport, "destination": "low_earth", "departs_local": "2029-03-01T12:00", "price": "250000", "minimum_seats": 1});
+        let launch = self.wire().await?.command(supplier, Method::POST, "/api/supplier/launches", &plan).await?;
+        Ok(launch["id"].as_str().context("no launch id")?.to_owned())
     }
 
-    /// `clients` book one seat after another on one launch until it is full or `run` is over.
-    pub(crate) async fn book(&self, clients: usize, run: Duration) -> Result<Load> {
-        let launch: Arc<str> = self.launch().await?.into();
-        let next = Arc::new(AtomicUsize::new(0));
-        let begun = Instant::now();
-        let tasks: Vec<_> = (0..clients)
-            .map(|_| {
-                let (desk, launch, next) = (self.share(), launch.clone(), next.clone());
-                tokio::spawn(async move {
-                    let mut latencies = Vec::new();
-                    while begun.elapsed() < run {
-                        let n = next.fetch_add(1, Ordering::Relaxed);
-                        if n >= ROWS * SEATS_PER_ROW {
-                            break;
-                        }
-                        let started = Instant::now();
-                        desk.book_one(&launch, n).await?;
-                        latencies.push(started.elapsed().as_secs_f64() * 1000.0);
-                    }
-                    anyhow::Ok(latencies)
-                })
-            })
-            .collect();
-        let mut latencies = Vec::new();
-        for task in tasks {
-            latencies.extend(task.await??);
-        }
-        Ok(Load { per_second: latencies.len() as f64 / begun.elapsed().as_secs_f64(), latencies })
-    }
-
-    fn share(&self) -> Self {
-        Self {
-            http: self.http.clone(),
-            address: self.address.clone(),
-            supplier: self.supplier.clone(),
-            rocket: self.rocket.clone(),
-            spaceport: self.spaceport.clone(),
-            customers: self.customers.clone(),
-        }
+    fn customer(&self, n: usize) -> &str {
+        &self.0.customers[n % CUSTOMERS]
     }
 
     /// Holds the `n`th seat of the launch for the customer whose turn it is.
-    pub(crate) async fn hold(&self, launch: &str, n: usize) -> Result<Answer> {
+    pub(crate) async fn hold(&self, wire: &mut Wire, launch: &str, n: usize) -> Result<Value> {
         let seat = format!("{}{}", n / SEATS_PER_ROW + 1, char::from(b'A' + u8::try_from(n % SEATS_PER_ROW)?));
-        self.command(self.customer(n), Method::POST, &format!("/api/customer/launches/{launch}/holds"), &json!({"seats": [seat]})).await
+        wire.command(self.customer(n), Method::POST, &format!("/api/customer/launches/{launch}/holds"), &json!({"seats": [seat]})).await
     }
 
-    pub(crate) fn customer(&self, n: usize) -> &str {
-        &self.customers[n % CUSTOMERS]
-    }
-
-    async fn book_one(&self, launch: &str, n: usize) -> Result<()> {
+    /// Sells the `n`th seat; answers how long each request took.
+    async fn sell(&self, wire: &mut Wire, launch: &str, n: usize) -> Result<[f64; COMMANDS]> {
         let customer = self.customer(n);
-        let held = self.hold(launch, n).await?.body;
+        let asked = Instant::now();
+        let held = self.hold(wire, launch, n).await?;
+        let hold = milliseconds(asked);
         let booking = held["booking"].as_str().context("no booking")?;
         let at = format!("/api/customer/launches/{launch}/bookings/{booking}");
         let passenger = json!({"passengers": [{"seat": held["seats"][0], "name": "Ada Lovelace", "email": "ada@example.org", "phone": "+44 20 7946 0000", "born": "1990-12-10"}]});
-        self.command(customer, Method::PUT, &format!("{at}/passengers"), &passenger).await?;
+        let asked = Instant::now();
+        wire.command(customer, Method::PUT, &format!("{at}/passengers"), &passenger).await?;
+        let name = milliseconds(asked);
         let card = json!({"card_number": "4242424242424242", "expiry": "12/39", "cvc": "123"});
-        let paid = self.command(customer, Method::POST, &format!("{at}/payments"), &card).await?;
-        if paid.body["confirmed"] != true {
-            bail!("not confirmed: {}", paid.body);
+        let asked = Instant::now();
+        let paid = wire.command(customer, Method::POST, &format!("{at}/payments"), &card).await?;
+        if paid["confirmed"] != true {
+            bail!("not confirmed: {}", paid);
         }
-        Ok(())
+        Ok([hold, name, milliseconds(asked)])
     }
 
-    pub(crate) async fn command(&self, cookie: &str, method: Method, path: &str, body: &Value) -> Result<Answer> {
-        let request = self.http.request(method, format!("{}{path}", self.address)).header(header::COOKIE, cookie);
-        let answer = request.header("Idempotency-Key", Uuid::new_v4().to_string()).json(body).send().await?;
-        let status = answer.status();
-        let position = answer.headers().get("Astro-Position").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let text = answer.text().await?;
-        if !status.is_success() {
-            bail!("{path}: {status} {text}");
+    /// All clients sell one launch after another, as fast as they are answered, or `per_second` bookings a second between them.
+    async fn sell_all(&self, clients: usize, per_second: Option<f64>) -> Result<Load> {
+        let mut wires = Vec::new();
+        for _ in 0..clients {
+            wires.push(self.wire().await?);
         }
-        Ok(Answer { body: serde_json::from_str(&text).unwrap_or_default(), position })
+        let (mut latencies, mut selling) = (Vec::new(), Duration::ZERO);
+        while selling < RUN {
+            let launch: Arc<str> = self.launch().await?.into();
+            let next = Arc::new(AtomicUsize::new(0));
+            let begun = Instant::now();
+            let tasks = wires.drain(..).map(|mut wire| {
+                let (desk, launch, next) = (self.clone(), launch.clone(), next.clone());
+                let pace = per_second.map(|rate| Duration::from_secs_f64(clients as f64 / rate));
+                tokio::spawn(async move {
+                    let mut latencies = Vec::new();
+                    let mut turns = pace.map(|pace| {
+                        let mut turns = interval(pace);
+                        turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+                        turns
+                    });
+                    loop {
+                        if let Some(turns) = &mut turns {
+                            turns.tick().await;
+                        }
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        if n >= SEATS {
+                            return anyhow::Ok((wire, latencies));
+                        }
+                        latencies.extend(desk.sell(&mut wire, &launch, n).await?);
+                    }
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                let (wire, of_task) = task.await??;
+                wires.push(wire);
+                latencies.extend(of_task);
+            }
+            selling += begun.elapsed();
+        }
+        Ok(Load { per_second: latencies.len() as f64 / selling.as_secs_f64(), latencies })
     }
+}
 
-    /// Reads, not older than `position` when one is given.
-    pub(crate) async fn get(&self, cookie: &str, path: &str, position: &str) -> Result<Value> {
-        let mut request = self.http.get(format!("{}{path}", self.address)).header(header::COOKIE, cookie);
-        if !position.is_empty() {
-            request = request.header("Astro-Position", position);
-        }
-        Ok(request.send().await?.error_for_status()?.json().await?)
+/// Every figure of this file.
+pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
+    let (mut rates, mut yardsticks, mut full, mut offered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        yardsticks.push(pgbench::inserts_per_second(&options.pgbench, astro.database_url(), CLIENTS, RUN).await?);
+        let load = desk.sell_all(CLIENTS, None).await?;
+        rates.push(load.per_second);
+        full.extend(load.latencies);
     }
+    let rate = median(&mut rates);
+    for _ in 0..options.runs {
+        offered.extend(desk.sell_all(CLIENTS, Some(OFFERED * rate / COMMANDS as f64)).await?.latencies);
+    }
+    let runs = options.runs;
+    Ok(vec![
+        Figure::beside(
+            "http hold, name and pay on one launch, 64 connections",
+            rate,
+            "commands/s",
+            runs,
+            ("pgbench inserts/s, 64 clients", median(&mut yardsticks)),
+        ),
+        Figure::alone("http p99 of a command then", percentile(&mut full, 99), "ms").runs(runs),
+        Figure::alone("http p50 of a command at 70 % of that", percentile(&mut offered, 50), "ms").runs(runs),
+        Figure::alone("http p99 of a command at 70 % of that", percentile(&mut offered, 99), "ms").runs(runs),
+    ])
 }
 
 /// Signs in or up; answers the cookies as a browser would send them.

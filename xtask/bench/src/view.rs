@@ -1,25 +1,96 @@
-//! From the answer to a command to the page that shows it.
+//! From the commit of an event to the moment its view shows it, under a steady load.
 
-use crate::booking::Desk;
-use anyhow::{Result, bail};
-use std::time::Instant;
+use crate::{
+    astro::Astro,
+    booking::Desk,
+    executor::ROWS_MAX,
+    figure::{Figure, percentile},
+    sales::SEATS_PER_ROW,
+};
+use anyhow::{Result, ensure};
+use projections::CustomerViews;
+use std::{
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-/// Holds that are each looked for.
-const HOLDS: usize = 500;
+/// Events offered in a second, each by a hold over HTTP.
+const EVENTS_PER_SECOND: usize = 500;
+/// For how long.
+const SECONDS: usize = 10;
+/// Connections that share the holds.
+const CLIENTS: usize = 32;
+/// Launches held on at the same time.
+const LAUNCHES: usize = 10;
+/// How often the view is asked how far it is.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How long the view may take to show the last hold.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Milliseconds from each hold's answer to the answer of a read that shows it, which waits for the view.
-pub(crate) async fn commit_to_view(desk: &Desk) -> Result<Vec<f64>> {
-    let launch = desk.launch().await?;
-    let mut waits = Vec::with_capacity(HOLDS);
-    for n in 0..HOLDS {
-        let held = desk.hold(&launch, n).await?;
-        let answered = Instant::now();
-        let page = desk.get(desk.customer(n), &format!("/api/customer/launches/{launch}"), &held.position).await?;
-        waits.push(answered.elapsed().as_secs_f64() * 1000.0);
-        let shown = page["taken"].as_array().is_some_and(|taken| taken.iter().any(|seat| seat["seat"] == held.body["seats"][0]));
-        if !shown || page["stale"] == true {
-            bail!("hold {n} is not shown: stale {}", page["stale"]);
-        }
+/// Every figure of this file.
+pub(crate) async fn figures(astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
+    let views = CustomerViews::new(&astro.databases().await?);
+    let pool = astro.pool().await?;
+    let mut launches = Vec::new();
+    for _ in 0..LAUNCHES {
+        launches.push(desk.launch().await?);
     }
-    Ok(waits)
+    let first: i64 = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM log").fetch_one(&pool).await?;
+    let launches: Arc<[String]> = launches.into();
+    let total = EVENTS_PER_SECOND * SECONDS;
+    ensure!(total <= LAUNCHES * ROWS_MAX * SEATS_PER_ROW, "more holds than seats");
+    let mut tasks = Vec::new();
+    for client in 0..CLIENTS {
+        let (desk, launches, mut wire) = (desk.clone(), launches.clone(), desk.wire().await?);
+        tasks.push(tokio::spawn(async move {
+            let mut turns = interval(Duration::from_secs_f64(CLIENTS as f64 / EVENTS_PER_SECOND as f64));
+            turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            for n in (client..total).step_by(CLIENTS) {
+                turns.tick().await;
+                desk.hold(&mut wire, &launches[n % LAUNCHES], n / LAUNCHES).await?;
+            }
+            anyhow::Ok(())
+        }));
+    }
+    // When the view was first seen to be so far.
+    let mut seen: Vec<(i64, jiff::Timestamp)> = Vec::new();
+    let mut done_at = None;
+    loop {
+        let position = i64::try_from(views.position().await?)?;
+        if seen.last().is_none_or(|(known, _)| *known < position) {
+            seen.push((position, jiff::Timestamp::now()));
+        }
+        if done_at.is_none() && tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+            done_at = Some(Instant::now());
+        }
+        if let Some(done_at) = done_at {
+            let head: i64 = sqlx::query_scalar("SELECT max(position) FROM log").fetch_one(&pool).await?;
+            if position >= head {
+                break;
+            }
+            ensure!(done_at.elapsed() < PATIENCE, "the view stays behind");
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    for task in tasks {
+        task.await??;
+    }
+    let holds: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT position, (extract(epoch FROM recorded_at) * 1000000)::bigint FROM recorded WHERE position > $1 AND event_type = 'seats_held' ORDER BY position",
+    )
+    .bind(first)
+    .fetch_all(&pool)
+    .await?;
+    ensure!(holds.len() == total, "{} holds of {total}", holds.len());
+    let mut waits: Vec<f64> = holds
+        .iter()
+        .filter_map(|(position, recorded)| {
+            let shown = seen.get(seen.partition_point(|(at, _)| at < position))?.1;
+            Some((shown.as_microsecond() - recorded) as f64 / 1000.0)
+        })
+        .collect();
+    pool.close().await;
+    let name = |percent: usize| format!("view, commit to visible in MongoDB at {EVENTS_PER_SECOND} events/s, p{percent}");
+    Ok([50, 99].map(|percent| Figure::alone(&name(percent), percentile(&mut waits, percent), "ms")).into())
 }

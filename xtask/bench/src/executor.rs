@@ -1,0 +1,178 @@
+//! Commands put to the executor in process, and to stock cqrs-es with postgres-es, each beside pgbench with as many clients.
+
+use crate::{
+    Options, RUN,
+    database::{Database, processor_seconds},
+    figure::{Figure, median, percentile},
+    pgbench,
+    sales::{Sale, ask},
+    stock,
+};
+use anyhow::Result;
+use commands::{Executor, Limits, Wake};
+use domain::launch::Launch;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+/// Commands in flight.
+pub(crate) const CLIENTS: usize = 64;
+/// Rows of the largest launch.
+pub(crate) const ROWS_MAX: usize = 60;
+/// Commands on one launch before the next, where launches are distinct.
+pub(crate) const COMMANDS_EACH: usize = 21;
+/// Connections of the executor.
+const CONNECTIONS: u32 = 8;
+
+/// What a load came to.
+#[derive(Default)]
+pub(crate) struct Load {
+    pub(crate) per_second: f64,
+    /// Of each command, in milliseconds.
+    pub(crate) latencies: Vec<f64>,
+}
+
+impl Load {
+    pub(crate) fn of(latencies: Vec<f64>, begun: Instant) -> Self {
+        Self { per_second: latencies.len() as f64 / begun.elapsed().as_secs_f64(), latencies }
+    }
+}
+
+pub(crate) fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// Puts commands to launches. Two ways of doing so are compared.
+pub(crate) trait Seller: Clone + Send + Sync + 'static {
+    fn put(&self, sale: &Sale, command: domain::launch::Command) -> impl Future<Output = Result<()>> + Send;
+}
+
+#[derive(Clone)]
+struct Ours(Executor);
+
+impl Seller for Ours {
+    async fn put(&self, sale: &Sale, command: domain::launch::Command) -> Result<()> {
+        self.0.execute::<Launch>(&sale.launch, command, &ask()).await?;
+        Ok(())
+    }
+}
+
+/// Launches of 600 seats one after another, each sold by all clients at once.
+pub(crate) async fn hot(seller: &impl Seller, clients: usize) -> Result<Load> {
+    let begun = Instant::now();
+    let mut latencies = Vec::new();
+    while begun.elapsed() < RUN {
+        let sale = Arc::new(Sale::new(ROWS_MAX));
+        seller.put(&sale, sale.schedule()?).await?;
+        let next = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..clients)
+            .map(|_| {
+                let (seller, sale, next) = (seller.clone(), sale.clone(), next.clone());
+                tokio::spawn(async move {
+                    let mut latencies = Vec::new();
+                    while begun.elapsed() < RUN {
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        if n >= sale.seats() {
+                            break;
+                        }
+                        let command = sale.hold(sale.deal(n)?);
+                        let asked = Instant::now();
+                        seller.put(&sale, command).await?;
+                        latencies.push(milliseconds(asked));
+                    }
+                    anyhow::Ok(latencies)
+                })
+            })
+            .collect();
+        for task in tasks {
+            latencies.extend(task.await??);
+        }
+    }
+    Ok(Load::of(latencies, begun))
+}
+
+/// Each client has launches of its own, one after another.
+pub(crate) async fn distinct(seller: &impl Seller, clients: usize) -> Result<Load> {
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..clients)
+        .map(|_| {
+            let seller = seller.clone();
+            tokio::spawn(async move {
+                let mut latencies = Vec::new();
+                while begun.elapsed() < RUN {
+                    let sale = Sale::new(ROWS_MAX);
+                    for n in 0..COMMANDS_EACH {
+                        let command = if n == 0 { sale.schedule()? } else { sale.hold(sale.deal(n)?) };
+                        let asked = Instant::now();
+                        seller.put(&sale, command).await?;
+                        latencies.push(milliseconds(asked));
+                    }
+                }
+                anyhow::Ok(latencies)
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await??);
+    }
+    Ok(Load::of(latencies, begun))
+}
+
+#[derive(Default)]
+struct Runs {
+    rates: Vec<f64>,
+    latencies: Vec<f64>,
+}
+
+impl Runs {
+    fn add(&mut self, load: Load) {
+        self.rates.push(load.per_second);
+        self.latencies.extend(load.latencies);
+    }
+}
+
+/// Every figure of this file.
+pub(crate) async fn figures(options: &Options) -> Result<Vec<Figure>> {
+    let (mut hot_runs, mut distinct_runs, mut stock_hot, mut stock_distinct) =
+        (Runs::default(), Runs::default(), Runs::default(), Runs::default());
+    let (mut yardsticks, mut costs) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        let database = Database::create(options).await?;
+        yardsticks.push(pgbench::inserts_per_second(&options.pgbench, &database.url, CLIENTS, RUN).await?);
+        let pool = commands::connect_to_append(&database.url, CONNECTIONS).await?;
+        commands::migrate(&pool).await?;
+        let ours = Ours(Executor::start(pool.clone(), Wake::new(), Limits::default()));
+        hot_runs.add(hot(&ours, CLIENTS).await?);
+        let used = processor_seconds(&pool).await?;
+        let load = distinct(&ours, CLIENTS).await?;
+        costs.push((processor_seconds(&pool).await? - used) * 1e6 / load.latencies.len() as f64);
+        distinct_runs.add(load);
+        pool.close().await;
+        let stock = stock::open(&database.url, CLIENTS).await?;
+        stock_hot.add(hot(&stock, CLIENTS).await?);
+        stock_distinct.add(distinct(&stock, CLIENTS).await?);
+        stock.close().await;
+        database.drop().await?;
+    }
+    let runs = options.runs;
+    let inserts = ("pgbench inserts/s, 64 clients", median(&mut yardsticks));
+    let (hot, distinct) = (median(&mut hot_runs.rates), median(&mut distinct_runs.rates));
+    let (stock_hot, stock_distinct) = (median(&mut stock_hot.rates), median(&mut stock_distinct.rates));
+    let p99 = |runs: &mut Runs| percentile(&mut runs.latencies, 99);
+    Ok(vec![
+        Figure::beside("executor hot, one launch, 64 in flight", hot, "commands/s", runs, inserts),
+        Figure::alone("executor hot, p99", p99(&mut hot_runs), "ms").runs(runs),
+        Figure::beside("executor distinct launches, 64 in flight", distinct, "commands/s", runs, inserts),
+        Figure::alone("executor distinct, p99", p99(&mut distinct_runs), "ms").runs(runs),
+        Figure::alone("executor distinct, processor time of program and PostgreSQL", median(&mut costs), "us/command").runs(runs),
+        Figure::beside("stock hot, one launch, 64 in flight", stock_hot, "commands/s", runs, inserts),
+        Figure::beside("stock distinct launches, 64 in flight", stock_distinct, "commands/s", runs, inserts),
+        Figure::beside("executor hot against stock", hot, "commands/s", runs, ("stock cqrs-es + postgres-es", stock_hot)),
+        Figure::beside("executor distinct against stock", distinct, "commands/s", runs, ("stock cqrs-es + postgres-es", stock_distinct)),
+    ])
+}
