@@ -141,7 +141,7 @@ impl Databases {
     #[must_use]
     pub fn on_trial(&self, trial: Trial) -> Self {
         let Self { pool, mongo, feed, .. } = self.clone();
-        Self { pool, mongo: mongo.guarded(trial.guards), feed, local: Local::default(), trial }
+        Self { pool, mongo: mongo.on_trial(trial.clone()), feed, local: Local::default(), trial }
     }
 
     /// The log.
@@ -153,7 +153,7 @@ impl Databases {
     /// Where the views of a projection are kept.
     #[must_use]
     pub fn store(&self, projection: Projection) -> Arc<dyn Store> {
-        let postgres = |schema| PostgresStore::new(self.pool.clone(), schema).guarded(self.trial.guards);
+        let postgres = |schema| PostgresStore::new(self.pool.clone(), schema).on_trial(self.trial.clone());
         let store: Arc<dyn Store> = match projection {
             Projection::Customer => Arc::new(self.mongo.clone()),
             Projection::Operations => Arc::new(postgres(crate::operations::SCHEMA)),

@@ -1,7 +1,7 @@
 //! What keeps the views right whatever happens, each with a switch, so that tests can show what it is there for. Only a debug build can
 //! turn one off.
 
-use crate::store::Store;
+use crate::store::{Store, StoreFault};
 use nats::Envelope;
 use std::{fmt, sync::Arc};
 
@@ -57,6 +57,9 @@ type Wrap = Arc<dyn Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync>;
 /// Turns what was delivered into what a broken bus would deliver.
 type Deliver = Arc<dyn Fn(Vec<Envelope>) -> Vec<Envelope> + Send + Sync>;
 
+/// Whether a write fails between its documents and its positions.
+type Break = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// What a test does to a projector. Nothing, unless a debug build says so.
 #[doc(hidden)]
 #[derive(Clone, Default)]
@@ -64,6 +67,17 @@ pub struct Trial {
     pub(crate) guards: Guards,
     pub(crate) store: Option<Wrap>,
     pub(crate) deliver: Option<Deliver>,
+    pub(crate) between: Option<Break>,
+}
+
+impl Trial {
+    /// Fails if a test says so; stands where a process may end within a write.
+    pub(crate) fn between(&self) -> Result<(), StoreFault> {
+        if self.between.as_ref().is_some_and(|fails| fails()) {
+            return Err(StoreFault::Refused("what comes next, as a test asked".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Trial {
@@ -86,5 +100,9 @@ impl Trial {
     #[must_use]
     pub fn deliver(self, deliver: impl Fn(Vec<Envelope>) -> Vec<Envelope> + Send + Sync + 'static) -> Self {
         Self { deliver: Some(Arc::new(deliver)), ..self }
+    }
+    #[must_use]
+    pub fn fail_between(self, fails: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { between: Some(Arc::new(fails)), ..self }
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 const BATCH_EVENTS_MAX: usize = 1_000;
 /// How often the projector looks for streams to try again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The first wait after a fault; twice as long each time.
+/// The first wait after a fault; twice as long each time nothing was done in between.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest wait after a fault.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -71,12 +71,12 @@ pub async fn run(projection: Projection, databases: Databases, position: watch::
     let mut pause = PAUSE_MIN;
     while !stop.is_cancelled() {
         let assignment = *membership.assignments.borrow_and_update();
-        let began = Instant::now();
+        let before = *position.borrow();
         let projector = Projector { projection, databases: &databases, store: &*store, assignment, position: &position };
         let outcome = projector.follow(&mut membership, &stop).await;
         databases.local.tell(projection, Partitions::NONE, 0);
         let Err(fault) = outcome else { continue };
-        if began.elapsed() > PAUSE_MAX {
+        if *position.borrow() > before {
             pause = PAUSE_MIN;
         }
         if matches!(fault, Fault::Store(StoreFault::Fenced)) {
@@ -132,6 +132,7 @@ impl Projector<'_> {
                 look_at = Instant::now() + LOOK_EVERY;
             }
             let batch = tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 _ = membership.assignments.changed() => return Ok(()),
                 batch = follower.next_batch(BATCH_EVENTS_MAX, LOOK_EVERY) => batch?,

@@ -316,6 +316,10 @@ impl<'a> Making<'a> {
             return Err(RebuildFault::Busy);
         }
         tracing::info!(view = %name, version = table.version, "Switched {name} from version {previous} to {}", table.version);
+        if self.store.sharing().await?.members.is_empty() {
+            // Nobody is there to take it over; who comes later finds it in use.
+            return Ok(());
+        }
         let until = Instant::now() + LINGER;
         while Instant::now() < until {
             self.catch_up(lane).await?;

@@ -8,7 +8,13 @@ use crate::{
 };
 use contract::operations::{PartitionStatus, ProjectionStatus, Projections, RebuildProgress};
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
+/// How long a projector may take to hear that it shall stop.
+const HEARD_WITHIN: Duration = Duration::from_millis(1_500);
+/// How often it is asked whether it has.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long a projector may be silent before it counts as stopped.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_secs(15);
 /// How far back from the last sequenced event unsequenced ones are looked for: transactions commit out of the order of their rows.
@@ -145,10 +151,22 @@ async fn ask(databases: &Databases, name: ViewName, stream_type: &str, stream_id
     Ok(databases.store(name.projection).ask_retry(table, stream_type, stream_id, discard).await?)
 }
 
-/// Stops every projector of the projection, in whatever process, until [`resume`]. Nothing is written any more when this comes back, but for
-/// documents already under way to MongoDB. Reading goes on, stale.
+/// Stops every projector of the projection, in whatever process, until [`resume`]. Comes back once those that live have heard it, after
+/// 1.5 s at the latest; how far the views are does not move from the start. Reading goes on, stale.
 pub async fn pause(databases: &Databases, projection: Projection) -> Result<(), ReadFault> {
-    Ok(databases.store(projection).pause(true).await?)
+    let store = databases.store(projection);
+    store.pause(true).await?;
+    let known = store.sharing().await?.members;
+    let deadline = Instant::now() + HEARD_WITHIN;
+    loop {
+        let members = store.sharing().await?.members;
+        // Who beats again has heard it.
+        let heard = |member: &Member| known.iter().find(|known| known.id == member.id).is_none_or(|known| known.beats < member.beats);
+        if members.iter().all(heard) || Instant::now() >= deadline {
+            return Ok(());
+        }
+        sleep(ASK_EVERY).await;
+    }
 }
 
 /// Lets the projectors of a projection go on; they do within a second.

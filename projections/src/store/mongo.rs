@@ -4,7 +4,7 @@
 use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
 use crate::{
     Column,
-    guards::Guards,
+    guards::{Guards, Trial},
     partitions::{PARTS, Positions},
 };
 use contract::operations::RebuildProgress;
@@ -37,7 +37,7 @@ const NAMESPACE_EXISTS: i32 = 48;
 #[derive(Debug, Clone)]
 pub struct MongoStore {
     database: Database,
-    guards: Guards,
+    trial: Trial,
 }
 
 /// A document as stored.
@@ -113,11 +113,11 @@ impl MongoStore {
     pub fn new(client: &Client, name: &str) -> Self {
         let concern = WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).w_timeout(WRITE_WAIT_MAX).build();
         let options = DatabaseOptions::builder().write_concern(concern).build();
-        Self { database: client.database_with_options(name, options), guards: Guards::default() }
+        Self { database: client.database_with_options(name, options), trial: Trial::default() }
     }
 
-    pub(crate) fn guarded(self, guards: Guards) -> Self {
-        Self { guards, ..self }
+    pub(crate) fn on_trial(self, trial: Trial) -> Self {
+        Self { trial, ..self }
     }
 
     /// The database.
@@ -168,7 +168,7 @@ impl MongoStore {
         let mut updates = Vec::new();
         for Changes { table, rows, parked, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
-                let rows = rows.iter().map(|row| newer(row, self.guards)).collect::<Result<Vec<_>, _>>()?;
+                let rows = rows.iter().map(|row| newer(row, self.trial.guards)).collect::<Result<Vec<_>, _>>()?;
                 updates.push((table.to_string(), rows));
             }
             if !parked.is_empty() {
@@ -197,7 +197,7 @@ impl MongoStore {
         if further.is_empty() {
             return Ok(());
         }
-        if let Some(epoch) = fence.filter(|_| self.guards.fence) {
+        if let Some(epoch) = fence.filter(|_| self.trial.guards.fence) {
             query.insert("epoch", signed(epoch));
         }
         let found = self.update("standing", vec![doc! { "q": query, "u": { "$max": further } }]).await?;
@@ -368,11 +368,13 @@ impl Store for MongoStore {
     }
 
     async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
-        if !self.guards.positions_last {
+        if !self.trial.guards.positions_last {
             self.write_positions(fence, changes).await?;
+            self.trial.between()?;
             return self.write_documents(changes).await;
         }
         self.write_documents(changes).await?;
+        self.trial.between()?;
         // The positions come last: what they say is there.
         self.write_positions(fence, changes).await
     }

@@ -3,7 +3,7 @@
 use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
 use crate::{
     Column,
-    guards::Guards,
+    guards::{Guards, Trial},
     partitions::{PARTS, Positions},
 };
 use contract::{finance::JournalLine, operations::RebuildProgress};
@@ -22,18 +22,18 @@ const ROWS_MAX: usize = 1_000;
 pub struct PostgresStore {
     pool: PgPool,
     schema: &'static str,
-    guards: Guards,
+    trial: Trial,
 }
 
 impl PostgresStore {
     /// The views of `schema`.
     #[must_use]
     pub fn new(pool: PgPool, schema: &'static str) -> Self {
-        Self { pool, schema, guards: Guards::default() }
+        Self { pool, schema, trial: Trial::default() }
     }
 
-    pub(crate) fn guarded(self, guards: Guards) -> Self {
-        Self { guards, ..self }
+    pub(crate) fn on_trial(self, trial: Trial) -> Self {
+        Self { trial, ..self }
     }
 
     /// Whether this is where the journal is.
@@ -214,8 +214,9 @@ impl Store for PostgresStore {
     }
 
     async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
-        let Self { schema, guards, .. } = self;
-        let newer = if guards.newer_only { "WHERE known.position < excluded.position" } else { "" };
+        let Self { schema, trial, .. } = self;
+        let Guards { newer_only, fence: fenced, .. } = trial.guards;
+        let newer = if newer_only { "WHERE known.position < excluded.position" } else { "" };
         let mut transaction = self.pool.begin().await?;
         for Changes { table, rows, lines, parked, taken_up, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
@@ -269,6 +270,7 @@ impl Store for PostgresStore {
                 .await?;
             }
         }
+        trial.between()?;
         // Last, so that who has the right is locked only for a moment. What has another epoch, or whose version is gone, finds no row.
         let moved = sqlx::query(&format!(
             "WITH fence AS MATERIALIZED (SELECT FROM {schema}.sharing WHERE epoch = $2 FOR SHARE) \
@@ -278,7 +280,7 @@ impl Store for PostgresStore {
              WHERE known.view = moved.view AND known.version = moved.version AND ($2 IS NULL OR EXISTS (SELECT FROM fence))"
         ))
         .bind(Json(positions_as_json(changes)))
-        .bind(fence.filter(|_| guards.fence).map(signed))
+        .bind(fence.filter(|_| fenced).map(signed))
         .execute(&mut *transaction)
         .await?;
         if moved.rows_affected() < changes.len() as u64 {

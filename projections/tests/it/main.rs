@@ -3,7 +3,10 @@
 
 mod board;
 mod desks;
+mod faults;
 mod keeping_up;
 mod parking;
 mod rebuilding;
+#[cfg(debug_assertions)]
+mod torture;
 mod world;

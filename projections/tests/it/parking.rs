@@ -8,16 +8,15 @@ use sqlx::Executor as _;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Appends an event that no program can read to the launch.
-async fn poison(world: &World, n: u128, sequence: i64) {
-    let (event_id, command_id, stream_id, payload) =
-        (Uuid::now_v7(), Uuid::new_v4(), launch(n).to_string(), r#"{"type":"from_the_future"}"#);
+/// Appends an event to the launch past all rules.
+async fn append(world: &World, n: u128, sequence: i64, event_type: &str, payload: &str) {
+    let (event_id, command_id, stream_id) = (Uuid::now_v7(), Uuid::new_v4(), launch(n).to_string());
     let body = Body {
         event_id,
         stream_type: "launch",
         stream_id: &stream_id,
         sequence: sequence.unsigned_abs(),
-        event_type: "from_the_future",
+        event_type,
         event_version: "1",
         payload,
         command_id,
@@ -27,10 +26,11 @@ async fn poison(world: &World, n: u128, sequence: i64) {
     };
     sqlx::query(
         "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, event_id, command_id, correlation_id, actor, body_hash) \
-         VALUES ('launch', $1, $2, 'from_the_future', '1', $3::json, $4, $5, $5, 'system', $6)",
+         VALUES ('launch', $1, $2, $3, '1', $4::json, $5, $6, $6, 'system', $7)",
     )
     .bind(&stream_id)
     .bind(sequence)
+    .bind(event_type)
     .bind(payload)
     .bind(event_id)
     .bind(command_id)
@@ -38,6 +38,18 @@ async fn poison(world: &World, n: u128, sequence: i64) {
     .execute(&world.pool)
     .await
     .unwrap();
+}
+
+/// Appends an event that no program can read to the launch.
+async fn poison(world: &World, n: u128, sequence: i64) {
+    append(world, n, sequence, "from_the_future", r#"{"type":"from_the_future"}"#).await;
+}
+
+/// A new price, in cents.
+fn repriced(price: i64) -> String {
+    format!(
+        r#"{{"type":"repriced","price":{{"minor":{price},"currency":"USD"}},"was":{{"minor":800,"currency":"USD"}},"at":"2026-01-01T00:00:00Z"}}"#
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,7 +78,8 @@ async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
         // Trying again in vain leaves it aside, and so does being started again.
         assert!(projections::retry(&world.databases, name, "launch", &launch(1).to_string()).await.unwrap());
         assert!(!projections::retry(&world.databases, name, "launch", &launch(2).to_string()).await.unwrap());
-        until("it was tried again", async || projections::parked(&world.databases, name).await.unwrap().iter().all(|stream| !stream.retry)).await;
+        until("it was tried again", async || projections::parked(&world.databases, name).await.unwrap().iter().all(|stream| !stream.retry))
+            .await;
         for running in running {
             running.stop().await;
         }
@@ -75,9 +88,8 @@ async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
         // Cured: here the payload becomes one that can be read; in production the program does.
         let mut transaction = world.pool.begin().await.unwrap();
         transaction.execute("ALTER TABLE events DISABLE TRIGGER keep_history").await.unwrap();
-        let price = r#"{"type":"repriced","price":{"minor":700,"currency":"USD"},"was":{"minor":800,"currency":"USD"},"at":"2026-01-01T00:00:00Z"}"#;
         sqlx::query("UPDATE events SET event_type = 'repriced', payload = $1::json WHERE event_type = 'from_the_future'")
-            .bind(price)
+            .bind(repriced(700))
             .execute(&mut *transaction)
             .await
             .unwrap();
@@ -100,6 +112,59 @@ async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
         // Nothing is lost: a rebuild says the same.
         let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((rebuilt.differing, rebuilt.switched), (0, true), "{rebuilt:?}");
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_given_up_is_skipped_alone() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(2).await;
+        poison(world, 1, 2).await;
+        append(world, 1, 3, "repriced", &repriced(700)).await;
+        world.settle().await;
+        let id = launch(1).to_string();
+        let names = ["customer.launches", "operations.launches"].map(|name| name.parse::<ViewName>().unwrap());
+        let price = async || {
+            let [one, other] =
+                [world.customer().launch(&id).await.unwrap(), world.operations().launch(&id).await.unwrap()].map(|page| page.unwrap().card);
+            [one, other].map(|card| card.price.minor)
+        };
+        let parked = async |name| projections::parked(&world.databases, name).await.unwrap();
+        let (was, first) = (price().await, parked(names[0]).await[0].clone());
+        assert!(!first.discard && !first.why.is_empty());
+        assert!(!projections::discard(&world.databases, names[0], "launch", &launch(0).to_string()).await.unwrap());
+        for name in names {
+            assert!(projections::discard(&world.databases, name, "launch", &id).await.unwrap(), "{name}");
+            until("it is taken up again", async || parked(name).await.is_empty()).await;
+        }
+        assert_eq!((price().await, was.contains(&700)), ([700, 700], false));
+
+        // The next one that fails sets the stream aside anew, and what is given up stays so when everything starts again.
+        poison(world, 1, 4).await;
+        until("it is aside again", async || parked(names[0]).await.iter().any(|stream| stream.position > first.position)).await;
+        for running in running {
+            running.stop().await;
+        }
+        let running = world.project_all();
+        append(world, 1, 5, "repriced", &repriced(600)).await;
+        world.settle().await;
+        assert_eq!((price().await, parked(names[0]).await.len()), ([700, 700], 1));
+        for name in names {
+            assert!(projections::discard(&world.databases, name, "launch", &id).await.unwrap(), "{name}");
+        }
+        until("it goes on", async || price().await == [600, 600]).await;
+
+        // A rebuild skips nothing, and says for whoever asks why it ended.
+        let rebuilt = projections::rebuild(&world.databases, names[0], Differing::Accept, &CancellationToken::new(), |_| {}).await;
+        assert!(matches!(rebuilt, Err(RebuildFault::Poison { position, .. }) if position == first.position), "{rebuilt:?}");
+        let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+        let shown = status.views.iter().find(|view| view.view == names[0].to_string()).unwrap().rebuild.clone().unwrap();
+        assert!(shown.phase.is_empty() && shown.fault.contains("cannot be folded"), "{shown:?}");
         for running in running {
             running.stop().await;
         }

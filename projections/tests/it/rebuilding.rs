@@ -54,6 +54,17 @@ async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
                 world.book(n % 10, 100 + n, &format!("{}A {}B", 1 + n / 10, 1 + n / 10)).await;
             }
         };
+        let seen = std::sync::Mutex::new(Vec::new());
+        let watching = async {
+            // What another process sees meanwhile.
+            let other = world.databases.clone();
+            loop {
+                let status = projections::status(&other, jiff::Timestamp::now()).await.unwrap();
+                let shown = status.views.into_iter().filter(|view| view.state == "rebuilding").filter_map(|view| view.rebuild);
+                seen.lock().unwrap().extend(shown);
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
         let rebuilding = async {
             let mut outcomes = Vec::new();
             for name in ["customer.launches", "operations.bookings", "finance.journal"] {
@@ -64,7 +75,12 @@ async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
             }
             outcomes
         };
-        let ((), outcomes) = tokio::join!(selling, rebuilding);
+        let outcomes = tokio::select! {
+            ((), outcomes) = async { tokio::join!(selling, rebuilding) } => outcomes,
+            () = watching => unreachable!(),
+        };
+        let seen = seen.into_inner().unwrap();
+        assert!(seen.iter().any(|shown| shown.phase == "switching" && shown.version == 2 && shown.done == shown.total), "{seen:?}");
         assert!(outcomes.iter().all(|rebuilt| rebuilt.differing == 0 && rebuilt.switched), "{outcomes:?}");
         world.settle().await;
         let sold = async || {

@@ -23,7 +23,11 @@ use mongodb::bson::{Bson, Document, doc};
 use nats::{Bus, Feed};
 use projections::{CustomerViews, Databases, FinanceViews, OperationsViews, Projection, ViewName, store::Stored, store::Table};
 use sqlx::{Connection, Executor as _, PgConnection, PgPool};
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    panic::AssertUnwindSafe,
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -45,7 +49,7 @@ pub struct World {
     stop: CancellationToken,
 }
 
-fn variable(name: &str) -> String {
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
 }
 
@@ -172,9 +176,13 @@ impl World {
     }
 
     pub fn project(&self, projection: Projection) -> Running {
+        self.project_in(projection, &self.databases)
+    }
+    /// A projector that sees the databases in another way.
+    pub fn project_in(&self, projection: Projection, databases: &Databases) -> Running {
         let stop = CancellationToken::new();
         let (sender, position) = watch::channel(0);
-        let task = tokio::spawn(projections::run(projection, self.databases.clone(), sender, stop.clone()));
+        let task = tokio::spawn(projections::run(projection, databases.clone(), sender, stop.clone()));
         Running { stop, task, position }
     }
     pub fn project_all(&self) -> Vec<Running> {
@@ -183,6 +191,10 @@ impl World {
 
     /// Waits until every view has read everything that is written.
     pub async fn settle(&self) {
+        self.settle_in(&Projection::ALL).await;
+    }
+    /// The same for the views of some projections.
+    pub async fn settle_in(&self, projections: &[Projection]) {
         until("everything is sequenced", async || {
             let unsequenced: i64 = sqlx::query_scalar("SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM log)")
                 .fetch_one(&self.pool)
@@ -193,11 +205,25 @@ impl World {
         .await;
         let head = self.databases.feed().head().await.unwrap();
         assert!(head > 0, "nothing has happened yet");
-        until("the views are at the head", async || {
-            let status = projections::status(&self.databases, Timestamp::now()).await.unwrap();
-            status.views.iter().all(|view| view.position >= head)
-        })
-        .await;
+        for projection in projections {
+            until("the views are at the head", async || self.positions(*projection).await.into_iter().all(|position| position >= head))
+                .await;
+        }
+    }
+
+    /// How far each partition of each view is.
+    pub async fn positions(&self, projection: Projection) -> Vec<u64> {
+        let standings = self.databases.store(projection).standings().await.unwrap();
+        let views = projection.views().iter().map(|view| standings[*view].positions());
+        views.flat_map(|positions| (0..16).map(move |partition| positions.of(partition))).collect()
+    }
+    /// Who has how many partitions of a projection.
+    pub async fn holders(&self, projection: Projection) -> HashMap<Uuid, usize> {
+        let mut counts = HashMap::new();
+        for holder in self.databases.store(projection).sharing().await.unwrap().holders.into_iter().flatten() {
+            *counts.entry(holder).or_default() += 1;
+        }
+        counts
     }
 
     pub async fn execute<D: Decider>(&self, id: &D::Id, command: D::Command) -> Done<D::Event> {
