@@ -13,7 +13,7 @@ use contract::{
     operations::{AskRebuild, InUse, ParkedStream, Projections},
 };
 use http::StatusCode;
-use projections::{ViewName, rebuild::Differing};
+use projections::{Projection, ViewName, rebuild::Differing};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The routes.
@@ -22,6 +22,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(views))
         .routes(routes!(parked))
         .routes(routes!(retry))
+        .routes(routes!(discard))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
         .routes(routes!(rebuild))
         .routes(routes!(roll_back))
 }
@@ -35,6 +38,10 @@ struct StreamOfView {
 }
 
 fn view(name: &str) -> Answer<ViewName> {
+    name.parse().map_err(|_| ApiError::not_found())
+}
+
+fn projection(name: &str) -> Answer<Projection> {
     name.parse().map_err(|_| ApiError::not_found())
 }
 
@@ -84,6 +91,38 @@ async fn retry(State(app): State<App>, operator: Operator, Path(path): Path<Stre
     let found = projections::retry(&app.databases, view(&name)?, &stream_type, &stream_id).await?;
     found.then_some(()).ok_or_else(ApiError::not_found)?;
     note(operator, &format!("has {stream_type}/{stream_id} tried again in {name}"));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Go on without the event that failed: the view keeps the document as it was before it, and folds what follows.
+#[utoipa::path(post, path = "/projections/{view}/parked/{stream_type}/{stream_id}/discard", tag = "projections",
+    params(("view" = String, Path), ("stream_type" = String, Path), ("stream_id" = String, Path)), security(("session" = ["operator"])),
+    responses((status = 204, description = "The event is skipped in this view; a rebuild meets it again")))]
+async fn discard(State(app): State<App>, operator: Operator, Path(path): Path<StreamOfView>) -> Answer<StatusCode> {
+    let StreamOfView { view: name, stream_type, stream_id } = path;
+    let found = projections::discard(&app.databases, view(&name)?, &stream_type, &stream_id).await?;
+    found.then_some(()).ok_or_else(ApiError::not_found)?;
+    note(operator, &format!("skips the failed event of {stream_type}/{stream_id} in {name}"));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Stop the projectors of a projection, within a second: its views are shown as they are.
+#[utoipa::path(post, path = "/projections/{projection}/pause", tag = "projections", params(("projection" = String, Path)),
+    security(("session" = ["operator"])), responses((status = 204, description = "Paused, also when it was")))]
+async fn pause(State(app): State<App>, operator: Operator, Path(name): Path<String>) -> Answer<StatusCode> {
+    let projection = projection(&name)?;
+    projections::pause(&app.databases, projection).await?;
+    note(operator, &format!("pauses the {projection} views"));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Let the projectors of a projection go on, from where they stopped.
+#[utoipa::path(post, path = "/projections/{projection}/resume", tag = "projections", params(("projection" = String, Path)),
+    security(("session" = ["operator"])), responses((status = 204, description = "Running, also when it was")))]
+async fn resume(State(app): State<App>, operator: Operator, Path(name): Path<String>) -> Answer<StatusCode> {
+    let projection = projection(&name)?;
+    projections::resume(&app.databases, projection).await?;
+    note(operator, &format!("resumes the {projection} views"));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,6 +10,7 @@ mod import;
 mod journey;
 mod live;
 mod matrix;
+mod operators;
 mod pages;
 mod sessions;
 mod world;
