@@ -10,7 +10,10 @@ use contract::{
         Abort, AbortQuote, AddRocket, Delay, Outcome, Reprice, Rocket, ScheduleLaunch, Scheduled, Spaceport, Supplier, SupplierSummary,
     },
     launch::{Board, BoardQuery, LaunchCard, LaunchPage},
-    operations::{LogLine, LogQuery, Mail, Notification, Projections, StreamEvent, StreamHit, StreamState, Verification},
+    operations::{
+        AskRebuild, InUse, LogLine, LogQuery, Mail, Notification, ParkedStream, Projections, StreamEvent, StreamHit, StreamState,
+        Verification,
+    },
 };
 use serde::Serialize;
 
@@ -90,6 +93,37 @@ pub async fn discard_notification(id: &str) -> Answer<()> {
 /// The views and how far they are.
 pub async fn projections() -> Answer<Projections> {
     get("/api/core/projections".to_owned()).await
+}
+/// The streams that are set aside in a view.
+pub async fn parked(view: &str) -> Answer<Vec<ParkedStream>> {
+    get(format!("/api/core/projections/{}/parked", part(view))).await
+}
+fn parked_stream(stream: &ParkedStream, what: &str) -> String {
+    format!("/api/core/projections/{}/parked/{}/{}/{what}", part(&stream.view), part(&stream.stream_type), part(&stream.stream_id))
+}
+/// Tries a stream again that is set aside.
+pub async fn retry_parked(stream: &ParkedStream) -> Answer<()> {
+    send(Method::Post, parked_stream(stream, "retry"), NO_BODY).await
+}
+/// Goes on without the event that failed.
+pub async fn discard_parked(stream: &ParkedStream) -> Answer<()> {
+    send(Method::Post, parked_stream(stream, "discard"), NO_BODY).await
+}
+/// Stops the projectors of a projection.
+pub async fn pause_projection(projection: &str) -> Answer<()> {
+    send(Method::Post, format!("/api/core/projections/{}/pause", part(projection)), NO_BODY).await
+}
+/// Lets them go on.
+pub async fn resume_projection(projection: &str) -> Answer<()> {
+    send(Method::Post, format!("/api/core/projections/{}/resume", part(projection)), NO_BODY).await
+}
+/// Starts making a view anew.
+pub async fn rebuild_view(view: &str, ask: &AskRebuild) -> Answer<()> {
+    send(Method::Post, format!("/api/core/projections/{}/rebuild", part(view)), Some(ask)).await
+}
+/// Puts the form before back in use.
+pub async fn roll_back_view(view: &str) -> Answer<InUse> {
+    send(Method::Post, format!("/api/core/projections/{}/roll_back", part(view)), NO_BODY).await
 }
 /// Streams by what people know of them.
 pub async fn streams(search: &str) -> Answer<Vec<StreamHit>> {
