@@ -276,3 +276,64 @@ impl<V: View> AnyLane for Lane<V> {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        accounts::LaunchAccount,
+        given::{PRICE, captured, of_launch, scheduled},
+        store::PostgresStore,
+    };
+    use domain::launch::Event;
+
+    /// The log as it is read: each stored event with what it means.
+    fn log(events: impl IntoIterator<Item = Vec<Event>>) -> Vec<Read> {
+        let stored = |(position, parts): (u64, Vec<Event>)| {
+            let mut parts: Vec<Recorded> = of_launch(parts);
+            for part in &mut parts {
+                part.envelope.position = position;
+            }
+            match parts.len() {
+                1 => Read::One(parts.remove(0)),
+                _ => Read::Many(parts[0].envelope.clone(), parts),
+            }
+        };
+        (1..).zip(events).map(stored).collect()
+    }
+
+    /// What the journal says after the events, with nothing stored.
+    async fn journal(log: &[Read], times: usize) -> Changes {
+        let store = PostgresStore::new(sqlx::PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap(), "finance");
+        let mut lane = Lane::<LaunchAccount>::new(Table { view: "journal", version: 1 }, true);
+        lane.begin();
+        for _ in 0..times {
+            lane.positions = Positions::default();
+            lane.fold(&store, log, log.len() as u64).await.unwrap();
+        }
+        lane.take().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_parts_of_a_stored_event_share_its_position() {
+        let log = log([vec![scheduled()], vec![captured(1, PRICE), captured(2, PRICE)], vec![captured(3, PRICE)]]);
+        let changes = journal(&log, 1).await;
+        let lines: Vec<(u64, u16)> = changes.lines.iter().map(|line| (line.position, line.line)).collect();
+        assert_eq!(lines, [(2, 0), (2, 1), (2, 2), (2, 3), (3, 0), (3, 1)]);
+        assert_eq!((changes.rows.len(), changes.rows[0].position, changes.positions.least(), changes.parked.len()), (1, 3, 3, 0));
+        // However often it comes.
+        let again = journal(&log, 2).await;
+        assert_eq!((again.lines.len(), &again.rows[0].doc), (6, &changes.rows[0].doc));
+    }
+
+    #[tokio::test]
+    async fn the_parts_of_a_stored_event_are_folded_all_or_none() {
+        let good = || [vec![scheduled()], vec![captured(1, PRICE)]];
+        let bad = [vec![captured(2, PRICE), scheduled()], vec![captured(3, PRICE)]];
+        let before = journal(&log(good()), 1).await;
+        let changes = journal(&log(good().into_iter().chain(bad)), 1).await;
+        assert_eq!((changes.parked.len(), changes.parked[0].position, changes.lines.len()), (1, 3, 2));
+        assert_eq!((changes.rows.len(), &changes.rows[0].doc, changes.rows[0].position), (1, &before.rows[0].doc, 2));
+    }
+}

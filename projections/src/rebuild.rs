@@ -162,7 +162,7 @@ pub async fn rebuild(
     let store = databases.store(name.projection);
     let claim = Claim::take(&*store, name.view).await?;
     let mut making = Making::new(databases, name, &*store, claim);
-    let outcome = stop.run_until_cancelled(making.replace(differing, &mut progress)).await.unwrap_or(Err(RebuildFault::Stopped));
+    let outcome = making.replace(differing, stop, &mut progress).await;
     let fault = match &outcome {
         Ok(rebuilt) if rebuilt.switched => String::new(),
         Ok(rebuilt) => format!("{} documents differ from those in use: {}", rebuilt.differing, rebuilt.some_differing.join(", ")),
@@ -248,7 +248,13 @@ impl<'a> Making<'a> {
         self.name.projection.lane(table, self.databases.trial.guards).ok_or_else(|| self.missing())
     }
 
-    async fn replace(&mut self, differing: Differing, progress: &mut (impl FnMut(Progress) + Send)) -> Result<Rebuilt, RebuildFault> {
+    /// `stop` ends it as long as nothing is switched; what is left then takes a moment only.
+    async fn replace(
+        &mut self,
+        differing: Differing,
+        stop: &CancellationToken,
+        progress: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<Rebuilt, RebuildFault> {
         let began = Instant::now();
         let (store, name) = (self.store, self.name);
         let standing = self.standing().await?;
@@ -262,7 +268,7 @@ impl<'a> Making<'a> {
             self.fold_all(&mut *lane, progress).await?;
             self.compare(&mut *lane, live).await
         };
-        let parity = match parity.await {
+        let parity = match stop.run_until_cancelled(parity).await.unwrap_or(Err(RebuildFault::Stopped)) {
             Ok(parity) => parity,
             Err(fault) => {
                 // Left-overs do no harm: the next rebuild throws them away.

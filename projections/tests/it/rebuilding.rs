@@ -223,3 +223,26 @@ async fn a_view_nobody_keeps_up_can_be_rebuilt_and_is_then_taken_over() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_is_stopped_leaves_all_as_it_was_and_the_next_one_may_begin_at_once() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(3).await;
+        world.settle().await;
+        let name: ViewName = "customer.launches".parse().unwrap();
+        let stop = CancellationToken::new();
+        let stopped = projections::rebuild(&world.databases, name, Differing::Accept, &stop, |_| stop.cancel()).await;
+        assert!(matches!(stopped, Err(RebuildFault::Stopped)), "{stopped:?}");
+        let status = projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap();
+        let view = status.views.iter().find(|view| view.view == name.to_string()).unwrap();
+        assert_eq!((view.version, view.previous), (1, None));
+        assert_eq!(view.rebuild.as_ref().map(|rebuild| rebuild.fault.as_str()), Some("the rebuild was stopped"));
+        let again = projections::rebuild(&world.databases, name, Differing::Accept, &CancellationToken::new(), |_| {}).await.unwrap();
+        assert!(again.switched);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
