@@ -31,6 +31,8 @@ const COMPARE_MAX: u32 = 500;
 const ROUNDS_MAX: u32 = 5;
 /// How many differing documents are named.
 const NAMED_MAX: usize = 20;
+/// How often the new version is caught up with the one in use until the switch finds it as far.
+const SWITCH_TRIES_MAX: u32 = 100;
 /// How long the new version is kept up to date here after the switch, until the projector has noticed.
 const LINGER: Duration = Duration::from_millis(1_500);
 /// How often the log is asked while lingering or waiting.
@@ -316,10 +318,16 @@ impl<'a> Making<'a> {
     async fn switch(&mut self, lane: &mut dyn AnyLane, previous: u32) -> Result<(), RebuildFault> {
         let (table, name) = (lane.table(), self.name);
         self.show("switching").await;
-        self.catch_up(lane).await?;
-        self.claim.renew().await?;
-        if !self.store.switch(table, previous).await? {
-            return Err(RebuildFault::Busy);
+        let mut tries = 1..=SWITCH_TRIES_MAX;
+        loop {
+            self.catch_up(lane).await?;
+            self.claim.renew().await?;
+            match self.store.switch(table, previous, lane.position()).await {
+                Ok(true) => break,
+                Ok(false) => return Err(RebuildFault::Busy),
+                Err(StoreFault::Behind) if tries.next().is_some() => {}
+                Err(fault) => return Err(fault.into()),
+            }
         }
         tracing::info!(view = %name, version = table.version, "Switched {name} from version {previous} to {}", table.version);
         if self.store.sharing().await?.members.is_empty() {

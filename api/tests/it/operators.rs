@@ -7,6 +7,7 @@ use crate::{
 use commands::hash::Body;
 use contract::{LaunchId, account::Role};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const VIEW: &str = "/api/core/projections/customer.launches";
@@ -80,6 +81,19 @@ async fn a_view_is_rebuilt_and_rolled_back_by_api() {
         operator.post(&format!("/api/core/projections/{path}"), &json!({})).await.refused(404, "not_found");
     }
     operator.get("/api/core/projections/customer.nothing/parked").await.refused(404, "not_found");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stops_begins_no_rebuild() {
+    let world = World::start().await;
+    let operator = world.with_role(Role::Operator, None).await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    world.app.rebuilds.clone().end_with(stop).await;
+    operator.post(&format!("{VIEW}/rebuild"), &json!({})).await.refused(503, "unavailable");
+    let all = operator.get("/api/core/projections").await.ok();
+    assert_eq!((&of(&all, "customer.launches")["state"], &of(&all, "customer.launches")["version"]), (&json!("live"), &json!(1)));
     world.end().await;
 }
 
