@@ -9,11 +9,10 @@ mod snapshot;
 use crate::{
     Ask, Done, Failure, StoreError, Wake,
     guards::{Guard, Guards},
-    store::{self, Key, Stored},
+    store::Key,
 };
 use domain::Decider;
-use futures::TryStreamExt;
-use job::{Hot, HotState, Look, Put};
+use job::{HotState, Look, Put};
 use shard::{Message, Shard};
 use snapshot::Cold;
 use sqlx::PgPool;
@@ -151,26 +150,38 @@ impl Executor {
 
     /// The stream `id` as it stands: everything committed before the call, and nothing that is not committed.
     pub async fn load<D: Decider>(&self, id: &D::Id) -> Result<Loaded<D>, StoreError> {
+        let (state, version) = self.look::<D, D>(id, D::clone).await?;
+        Ok(Loaded { state, version })
+    }
+
+    /// What `look` makes of the stream `id` as it stands. Where that is hot nothing of it is copied but what `look` returns: use this rather
+    /// than [`Executor::load`] where a state may be large.
+    pub async fn see<D: Decider, T: Send + 'static>(&self, id: &D::Id, look: impl Fn(&D) -> T + Send + 'static) -> Result<T, StoreError> {
+        Ok(self.look::<D, T>(id, look).await?.0)
+    }
+
+    async fn look<D: Decider, T: Send + 'static>(
+        &self,
+        id: &D::Id,
+        look: impl Fn(&D) -> T + Send + 'static,
+    ) -> Result<(T, u64), StoreError> {
         let key = key::<D>(id);
         let (reply, answer) = oneshot::channel();
-        let look = Message::Look(key.clone(), Box::new(Look::<D>::new(reply)));
-        let hot = match self.shard(&key).inbox.send(look) {
-            Ok(()) => answer.await.ok().flatten(),
-            Err(_) => None,
-        };
-        let HotState { state, version, .. } = match hot {
-            Some(mut hot) => {
-                // What is hot here may be behind another process: read on from there.
-                read_on(&self.0.pool, &key, &mut hot).await?;
-                hot
-            }
-            None => {
-                let mut cold = [Cold { key, hot: Box::new(HotState::<D>::default()) }];
-                snapshot::load(&self.0.pool, &mut cold, 0).await?;
-                cold[0].hot.as_any_mut().downcast_mut::<HotState<D>>().map(std::mem::take).unwrap_or_default()
-            }
-        };
-        Ok(Loaded { state, version })
+        let looking = Message::Look(key.clone(), Box::new(Look::<D, T, _>::new(look, reply)));
+        let gone = || StoreError::Database(sqlx::Error::WorkerCrashed);
+        self.shard(&key).inbox.send(looking).map_err(|_| gone())?;
+        let (look, seen) = answer.await.map_err(|_| gone())?;
+        // What is hot here may be behind another process.
+        if let Some((seen, version)) = seen
+            && !goes_on(&self.0.pool, &key, version).await?
+        {
+            return Ok((seen, version));
+        }
+        let mut cold = [Cold { key, hot: Box::new(HotState::<D>::default()) }];
+        snapshot::load(&self.0.pool, &mut cold, 0).await?;
+        let [Cold { hot, .. }] = &cold;
+        let state = hot.as_any().downcast_ref::<HotState<D>>().map(|hot| look(&hot.state)).ok_or_else(gone)?;
+        Ok((state, hot.version()))
     }
 }
 
@@ -183,11 +194,14 @@ fn is_word(id: &str) -> bool {
     !id.is_empty() && id.len() <= STREAM_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-async fn read_on(pool: &PgPool, key: &Key, hot: &mut dyn Hot) -> Result<(), StoreError> {
-    let after = i64::try_from(hot.version()).unwrap_or(i64::MAX);
-    let mut rows = sqlx::query(store::STREAMS).bind(vec![key.stream_type]).bind(vec![&*key.stream_id]).bind(vec![after]).fetch(pool);
-    while let Some(row) = rows.try_next().await? {
-        hot.fold(key, &Stored::from_row(&row, 2)?)?;
-    }
-    Ok(())
+/// Whether the stream has events behind `version`.
+async fn goes_on(pool: &PgPool, key: &Key, version: u64) -> Result<bool, StoreError> {
+    let next = i64::try_from(version + 1).unwrap_or(i64::MAX);
+    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3")
+        .bind(key.stream_type)
+        .bind(&*key.stream_id)
+        .bind(next)
+        .fetch_optional(pool)
+        .await?;
+    Ok(found.is_some())
 }

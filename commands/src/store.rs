@@ -473,12 +473,6 @@ pub(crate) fn read<D: Decider>(
     upcast::each::<D>(event_type, event_version.try_into().unwrap_or_default(), payload, each)
 }
 
-/// The events of several streams behind a version each, in order within each stream.
-pub(crate) const STREAMS: &str = "SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version::int, e.payload::text \
-    FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS k(st, si, after) \
-    JOIN events e ON e.aggregate_type = k.st AND e.aggregate_id = k.si AND e.sequence > k.after \
-    ORDER BY e.aggregate_type, e.aggregate_id, e.sequence";
-
 /// Numbers the events of `rows` behind whatever is stored: what an append without a version check would do.
 #[cfg(debug_assertions)]
 pub(crate) async fn move_behind(pool: &PgPool, rows: &mut Rows) -> Result<(), sqlx::Error> {

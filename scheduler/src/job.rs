@@ -9,7 +9,7 @@ use crate::{
 };
 use commands::{Ask, Failure};
 use domain::{
-    Actor, Decider,
+    Actor,
     booking::{PaymentState, RefundState, Stage},
     customer::{self, Customer},
     id::{BookingId, CustomerId, LaunchId, PaymentId, RefundId},
@@ -164,22 +164,21 @@ impl Job {
     }
 
     async fn cancel_bookings(&self, scheduler: &Scheduler, launch: LaunchId) -> Result<(), NotYet> {
-        let open = open_bookings(&load::<Launch>(scheduler, &launch).await?);
+        let open = see(scheduler, &launch, open_bookings).await?;
         let cancelling = open.into_iter().map(|booking| async move {
             let command = Command::CancelForAbort { booking, refund: RefundId::derived(booking.0, "abort"), now: scheduler.clock.now() };
             execute(scheduler, &launch, command, &self.ask(&format!("cancel_for_abort:{booking}"))).await
         });
         let outcomes: Vec<Result<(), NotYet>> = stream::iter(cancelling).buffer_unordered(CANCELLING_MAX).collect().await;
         outcomes.into_iter().collect::<Result<(), NotYet>>()?;
-        match open_bookings(&load::<Launch>(scheduler, &launch).await?).len() {
+        match see(scheduler, &launch, |state| open_bookings(state).len()).await? {
             0 => Ok(()),
             left => Err(NotYet(format!("{left} bookings of the aborted launch are still open"))),
         }
     }
 
     async fn pay_refund(&self, scheduler: &Scheduler, launch: LaunchId, booking: BookingId, refund: RefundId) -> Result<(), NotYet> {
-        let state = load::<Launch>(scheduler, &launch).await?;
-        let known = state.manifest().and_then(|manifest| manifest.bookings.get(&booking)?.refunds.get(&refund));
+        let known = see(scheduler, &launch, move |state| state.manifest()?.bookings.get(&booking)?.refunds.get(&refund).cloned()).await?;
         let Some(known) = known else { return Err(NotYet("the launch knows no such refund".to_owned())) };
         if known.state == RefundState::Paid {
             return Ok(());
@@ -205,9 +204,11 @@ impl Job {
     async fn count_trip(&self, scheduler: &Scheduler, launch: LaunchId, booking: BookingId, customer: CustomerId) -> Result<(), NotYet> {
         let mut counted = None;
         loop {
-            let state = load::<Launch>(scheduler, &launch).await?;
-            let known = state.manifest().and_then(|manifest| manifest.bookings.get(&booking));
-            let counts = known.is_some_and(|known| matches!(known.stage, Stage::Confirmed { .. }));
+            let counts = see(scheduler, &launch, move |state| {
+                let known = state.manifest().and_then(|manifest| manifest.bookings.get(&booking));
+                known.is_some_and(|known| matches!(known.stage, Stage::Confirmed { .. }))
+            })
+            .await?;
             if counted == Some(counts) {
                 return Ok(());
             }
@@ -240,8 +241,12 @@ fn open_bookings(launch: &Launch) -> Vec<BookingId> {
         .collect()
 }
 
-async fn load<D: Decider>(scheduler: &Scheduler, id: &D::Id) -> Result<D, NotYet> {
-    scheduler.executor.load::<D>(id).await.map(|loaded| loaded.state).map_err(NotYet::because)
+async fn see<T: Send + 'static>(
+    scheduler: &Scheduler,
+    launch: &LaunchId,
+    look: impl Fn(&Launch) -> T + Send + 'static,
+) -> Result<T, NotYet> {
+    scheduler.executor.see(launch, look).await.map_err(NotYet::because)
 }
 
 /// Puts a command that the state asked for. A refusal means that the state has moved on, and asking again would change nothing.
@@ -263,8 +268,8 @@ async fn settle_payment(
     payment: PaymentId,
     initiated_at: Timestamp,
 ) -> Result<(), NotYet> {
-    let state = load::<Launch>(scheduler, &launch).await?;
-    if payment::state_of(&state, booking, payment) != Some(PaymentState::Initiated) {
+    let state = see(scheduler, &launch, move |state| payment::state_of(state, booking, payment)).await?;
+    if state != Some(PaymentState::Initiated) {
         return Ok(());
     }
     let answer = match tokio::time::timeout(payment::ANSWER_WAIT_MAX, scheduler.gateway.look_up(payment)).await {
@@ -299,8 +304,9 @@ async fn record(scheduler: &Scheduler, launch: LaunchId, booking: BookingId, pay
 /// Takes in the answers the provider delivers by itself.
 pub(crate) async fn take_deliveries(scheduler: &Scheduler) -> Result<(), NotYet> {
     for delivery in scheduler.gateway.deliveries(DELIVERIES_MAX).await.map_err(NotYet::because)? {
-        let state = load::<Launch>(scheduler, &delivery.launch).await?;
-        if payment::state_of(&state, delivery.booking, delivery.payment) == Some(PaymentState::Initiated) {
+        let (booking, payment) = (delivery.booking, delivery.payment);
+        let state = see(scheduler, &delivery.launch, move |state| payment::state_of(state, booking, payment)).await?;
+        if state == Some(PaymentState::Initiated) {
             record(scheduler, delivery.launch, delivery.booking, delivery.payment, &delivery.answer).await?;
         }
         scheduler.gateway.acknowledge(&delivery).await.map_err(NotYet::because)?;

@@ -96,8 +96,8 @@ pub async fn pay(executor: &Executor, gateway: &dyn Gateway, clock: &dyn Clock, 
     let known = match fresh {
         Some(payment) => Some(payment),
         None => {
-            let loaded = executor.load::<Launch>(&launch).await.map_err(|_| unknown())?;
-            loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking)?.payments.get(&payment)).cloned()
+            let look = move |state: &Launch| state.manifest()?.bookings.get(&booking)?.payments.get(&payment).cloned();
+            executor.see(&launch, look).await.map_err(|_| unknown())?
         }
     };
     let Some(Payment { amount, state }) = known else { return Err(unknown()) };
@@ -180,9 +180,11 @@ pub(crate) async fn record(
 }
 
 async fn is_confirmed(executor: &Executor, launch: LaunchId, booking: BookingId) -> Result<bool, Failure<Refusal>> {
-    let loaded = executor.load::<Launch>(&launch).await.map_err(|error| Failure::Unavailable(error.to_string()))?;
-    let known = loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking));
-    Ok(known.is_some_and(|known| matches!(known.stage, Stage::Confirmed { .. })))
+    let look = move |state: &Launch| {
+        let known = state.manifest().and_then(|manifest| manifest.bookings.get(&booking));
+        known.is_some_and(|known| matches!(known.stage, Stage::Confirmed { .. }))
+    };
+    executor.see(&launch, look).await.map_err(|error| Failure::Unavailable(error.to_string()))
 }
 
 /// How a payment stands with us.

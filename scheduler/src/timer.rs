@@ -107,7 +107,9 @@ async fn fire(executor: &Executor, timer: &DueTimer, policies: &domain::policy::
 
 /// Whether a hold's time is up, or it is no hold any more; none when the store does not answer.
 async fn is_over(executor: &Executor, launch: LaunchId, booking: BookingId, now: Timestamp) -> Option<bool> {
-    let loaded = executor.load::<Launch>(&launch).await.ok()?;
-    let known = loaded.state.manifest().and_then(|manifest| manifest.bookings.get(&booking));
-    Some(!known.is_some_and(|known| matches!(known.stage, Stage::Held { release_at, .. } if now < release_at)))
+    let look = move |state: &Launch| {
+        let known = state.manifest().and_then(|manifest| manifest.bookings.get(&booking));
+        !known.is_some_and(|known| matches!(known.stage, Stage::Held { release_at, .. } if now < release_at))
+    };
+    executor.see(&launch, look).await.ok()
 }

@@ -220,8 +220,9 @@ async fn quote(
 ) -> Answer<Json<QuoteAnswer>> {
     use crate::refusal::Told;
     let launch = app.launch_id(&path.launch).await?;
-    let state = app.executor.load::<Launch>(&launch).await?.state;
-    let quote = state.quote(path.booking, customer.customer, query.seat, app.clock.now()).map_err(|refusal| refusal.told())?;
+    let (customer, now) = (customer.customer, app.clock.now());
+    let quote = app.executor.see(&launch, move |state: &Launch| state.quote(path.booking, customer, query.seat, now)).await?;
+    let quote = quote.map_err(|refusal| refusal.told())?;
     Ok(Json(cancel::answer(quote)))
 }
 
@@ -245,8 +246,7 @@ async fn cancel_booking(
         Some(seat) => launch::Command::CancelPassenger { booking, customer, seat, refund, quoted, now },
     };
     let Done { events, at, .. } = app.executor.execute::<Launch>(&launch, command, &ask).await?;
-    let state = app.executor.load::<Launch>(&launch).await?.state;
-    let done = cancel::done(&state, booking, body.seat, &events);
+    let done = app.executor.see(&launch, move |state: &Launch| cancel::done(state, booking, body.seat, &events)).await?;
     let done = done.ok_or_else(|| ApiError::internal(anyhow::anyhow!("a cancellation on launch {launch} caused no event")))?;
     Ok((position(&at), Json(done)))
 }

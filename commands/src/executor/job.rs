@@ -6,7 +6,7 @@ use crate::{
     store::{self, Entry, Key, NewEvent, Rows, Stored},
 };
 use domain::{Decider, Named};
-use std::{any::Any, sync::Arc};
+use std::{any::Any, marker::PhantomData, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::Instant,
@@ -269,23 +269,29 @@ pub(super) trait Looking: Send {
     fn tell(self: Box<Self>, committed: bool);
 }
 
-pub(super) struct Look<D> {
-    seen: Option<HotState<D>>,
-    reply: oneshot::Sender<Option<HotState<D>>>,
+/// What is answered: the way to look at a stream, for one that was not seen, and what was seen at which version.
+type Seen<T, F> = (F, Option<(T, u64)>);
+
+pub(super) struct Look<D, T, F> {
+    look: F,
+    seen: Option<(T, u64)>,
+    reply: oneshot::Sender<Seen<T, F>>,
+    of: PhantomData<fn(&D)>,
 }
 
-impl<D> Look<D> {
-    pub(super) fn new(reply: oneshot::Sender<Option<HotState<D>>>) -> Self {
-        Self { seen: None, reply }
+impl<D, T, F> Look<D, T, F> {
+    pub(super) fn new(look: F, reply: oneshot::Sender<Seen<T, F>>) -> Self {
+        Self { look, seen: None, reply, of: PhantomData }
     }
 }
 
-impl<D: Decider> Looking for Look<D> {
+impl<D: Decider, T: Send, F: Fn(&D) -> T + Send> Looking for Look<D, T, F> {
     fn see(&mut self, hot: Option<&dyn Hot>) {
-        self.seen = hot.and_then(|hot| hot.as_any().downcast_ref::<HotState<D>>()).cloned();
+        let hot = hot.and_then(|hot| hot.as_any().downcast_ref::<HotState<D>>());
+        self.seen = hot.map(|hot| ((self.look)(&hot.state), hot.version));
     }
     fn tell(self: Box<Self>, committed: bool) {
         // Who asked may have gone.
-        let _ = self.reply.send(self.seen.filter(|_| committed));
+        let _ = self.reply.send((self.look, self.seen.filter(|_| committed)));
     }
 }

@@ -25,26 +25,26 @@ pub(super) async fn write(scheduler: &Scheduler, position: u64) -> Result<(), No
     let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get());
     for event in happened.map_err(NotYet::because)? {
         let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { continue };
-        queue(scheduler, envelope, launch, &event).await?;
+        queue(scheduler, envelope, launch, *event).await?;
     }
     Ok(())
 }
 
-async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, event: &Event) -> Result<(), NotYet> {
-    let then = if matches!(event, Event::Delayed { .. }) {
-        // As it was right after the event: who books later is not written to, however late this runs.
-        let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(envelope.position)).await;
-        serde_json::from_value(then.map_err(NotYet::because)?.state).map_err(NotYet::because)?
-    } else {
-        super::load::<Launch>(scheduler, &launch).await?
-    };
-    let Some(manifest) = then.manifest() else { return Ok(()) };
+async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, event: Event) -> Result<(), NotYet> {
     let reason = match event {
         Event::BookingCancelled { by: CancelledBy::Abort, .. } => abort_reason(&scheduler.pool, launch).await.map_err(NotYet::because)?,
         _ => None,
     };
+    let written = if matches!(event, Event::Delayed { .. }) {
+        // As it was right after the event: who books later is not written to, however late this runs.
+        let then = audit::replay(&scheduler.pool, Launch::NAME, &envelope.stream_id, At::Position(envelope.position)).await;
+        let then: Launch = serde_json::from_value(then.map_err(NotYet::because)?.state).map_err(NotYet::because)?;
+        then.manifest().map(|manifest| letters(launch, manifest, &event, reason))
+    } else {
+        super::see(scheduler, &launch, move |now| now.manifest().map(|manifest| letters(launch, manifest, &event, reason))).await?
+    };
     let notifications = Notifications::new(&scheduler.mongo);
-    for (recipient, letter, at) in letters(launch, manifest, event, reason) {
+    for (recipient, letter, at) in written.into_iter().flatten() {
         if let Recipient::Supplier(supplier) = recipient
             && scheduler.addresses.supplier(supplier).await.map_err(NotYet::because)?.is_none()
         {
