@@ -9,27 +9,6 @@ use futures::future::join_all;
 use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_key_fifty_times_at_once_does_once_and_answers_alike() {
-    world(async |world| {
-        let executors = [world.executor(), world.executor()];
-        executors[0].execute::<Cabin>(&Id(1), Command::Open { seats: 1_000 }, &ask()).await.unwrap();
-        for round in 0..20 {
-            let key = Uuid::new_v4();
-            let requests = (0..50).map(|n| {
-                let executor = executors[n % 2].clone();
-                // Each would take a seat of its own, were they not the same command.
-                tokio::spawn(async move { executor.execute::<Cabin>(&Id(1), take(format!("{round}-{n}")), &ask_as(key, 1)).await })
-            });
-            let answers: Vec<_> = join_all(requests).await.into_iter().map(|answer| answer.unwrap().unwrap()).collect();
-            assert!(answers.iter().all(|answer| answer.events == answers[0].events && answer.at == answers[0].at));
-            assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
-        }
-        assert_eq!(world.count("SELECT count(*) FROM events").await, 21);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_used_for_something_else_is_refused() {
     world(async |world| {
         let (here, there) = (world.executor(), world.executor());

@@ -192,23 +192,6 @@ async fn an_append_whose_connection_is_killed_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_answer_is_lost_is_found_in_the_command_log() {
-    world(async |world| {
-        let proxy = Proxy::to(&world.url).await;
-        let pool = commands::connect(&proxy.url(&world.url), 4).await.unwrap();
-        let executor = Executor::start(pool, Wake::new(), Limits::default());
-        executor.execute::<Cabin>(&Id(1), Command::Open { seats: 3 }, &ask()).await.unwrap();
-        proxy.lose_the_next_answer();
-        let done = executor.execute::<Cabin>(&Id(1), take("a"), &ask()).await.unwrap();
-        assert!(proxy.has_lost_an_answer());
-        assert!(done.repeated, "the outcome came from the command log");
-        assert_eq!(done.at.sequence, 2);
-        assert_eq!(world.count("SELECT count(*) FROM events").await, 2);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_gone_is_told_and_not_waited_for() {
     world(async |world| {
         let proxy = Proxy::to(&world.url).await;

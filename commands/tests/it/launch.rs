@@ -19,14 +19,14 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-const LAUNCH: LaunchId = LaunchId(Uuid::from_u128(0x1A));
+pub const LAUNCH: LaunchId = LaunchId(Uuid::from_u128(0x1A));
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
 /// Five rows of four.
-fn schedule() -> Command {
+pub fn schedule() -> Command {
     let line = |text: &str| Line::new(text).unwrap();
     let plan = Plan {
         slug: "atlas-v-551-cape-canaveral-low-earth-2028-06-15".parse().unwrap(),
@@ -50,7 +50,7 @@ fn schedule() -> Command {
     Command::Schedule { plan: Box::new(plan), retired: false, neighbours: vec![], policies: Box::default(), now: now() }
 }
 
-fn hold(n: u128, seat: Seat) -> Command {
+pub fn hold(n: u128, seat: Seat) -> Command {
     Command::Hold {
         booking: BookingId(Uuid::from_u128(n)),
         customer: CustomerId(Uuid::from_u128(n)),

@@ -12,4 +12,5 @@ mod proxy;
 mod sequencer;
 mod snapshots;
 mod timers;
+mod torture;
 mod world;

@@ -6,8 +6,7 @@ use crate::{
 };
 use commands::{audit, sequence::Broken};
 use futures::future::join_all;
-use rand::{Rng, SeedableRng, rngs::StdRng};
-use sqlx::{Acquire, Executor as _};
+use sqlx::Executor as _;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -34,64 +33,6 @@ async fn a_slow_transaction_in_front_of_the_tail_is_not_missed() {
         world.settle(2).await;
         let streams: Vec<_> = world.feed().page(0, 10).await.unwrap().into_iter().map(|event| event.stream_id).collect();
         assert_eq!(streams, ["slow", "quick"]);
-        sequencing.stop().await;
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_writers_that_dawdle_and_roll_back_lose_nothing() {
-    const WRITERS: u64 = 16;
-    const ROUNDS: u64 = 12;
-    world(async |world| {
-        let sequencing = world.sequence(None);
-        let pool = commands::connect(&world.url, 20).await.unwrap();
-        let (naive_stop, naive_pool) = (tokio_util::sync::CancellationToken::new(), pool.clone());
-        let stop = naive_stop.clone();
-        // The control again, under load.
-        let naive = tokio::spawn(async move {
-            let (mut last, mut seen) = (0_i64, 0);
-            while !stop.is_cancelled() {
-                let ids: Vec<i64> =
-                    sqlx::query_scalar("SELECT id FROM events WHERE id > $1 ORDER BY id").bind(last).fetch_all(&naive_pool).await.unwrap();
-                last = ids.last().copied().unwrap_or(last);
-                seen += ids.len();
-                tokio::task::yield_now().await;
-            }
-            seen
-        });
-        let writers = (0..WRITERS).map(|writer| {
-            let pool = pool.clone();
-            tokio::spawn(async move {
-                let mut dice = StdRng::seed_from_u64(writer);
-                let mut version = 0;
-                for _ in 0..ROUNDS {
-                    let count = dice.random_range(1..=3);
-                    let mut connection = pool.acquire().await.unwrap();
-                    let mut transaction = connection.begin().await.unwrap();
-                    for n in 1..=count {
-                        append_raw(&mut transaction, &format!("w{writer}"), version + n).await;
-                    }
-                    // How long a writer takes is what the test is about.
-                    tokio::time::sleep(Duration::from_millis(dice.random_range(0..8))).await;
-                    if dice.random_bool(0.3) {
-                        transaction.rollback().await.unwrap();
-                    } else {
-                        transaction.commit().await.unwrap();
-                        version += count;
-                    }
-                }
-                version
-            })
-        });
-        let written: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
-        world.settle(written).await;
-        naive_stop.cancel();
-        let naive = naive.await.unwrap() as u64;
-        pool.close().await;
-        assert!(naive < written, "the control must miss events, or the test proves nothing: it saw {naive} of {written}");
-        let report = audit::verify(&world.pool, 1).await.unwrap();
-        assert_eq!((report.checked, report.head, report.first_bad), (written, written, None));
         sequencing.stop().await;
     })
     .await;

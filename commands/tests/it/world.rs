@@ -3,6 +3,7 @@
 use crate::cabin;
 use commands::{
     Ask, Executor, Limits, Wake,
+    guards::Guards,
     hash::Body,
     sequence::{self, Broken},
 };
@@ -67,8 +68,12 @@ impl World {
     }
 
     pub fn sequence(&self, bus: Option<Bus>) -> Sequencing {
+        self.sequence_with(Guards::default(), bus)
+    }
+
+    pub fn sequence_with(&self, guards: Guards, bus: Option<Bus>) -> Sequencing {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(sequence::run(self.pool.clone(), bus, Wake::new(), stop.clone()));
+        let task = tokio::spawn(sequence::run_with(guards, self.pool.clone(), bus, Wake::new(), stop.clone()));
         Sequencing { stop, task }
     }
 

@@ -1,0 +1,179 @@
+//! The relay and the feed: JetStream may lose anything, and the relay may die anywhere; readers get the log whole and in order.
+
+use super::{Verdict, dice, long};
+use crate::{
+    cabin::{Cabin, Command, Id},
+    world::{PATIENCE, World, ask, take, until, world},
+};
+use commands::Executor;
+use nats::{Bus, Feed, Follower};
+use rand::{Rng, rngs::StdRng};
+use sqlx::Executor as _;
+use std::time::Duration;
+use tokio::time::Instant;
+
+async fn open(world: &World) -> Executor {
+    let executor = world.executor();
+    executor.execute::<Cabin>(&Id(1), Command::Open { seats: 100_000 }, &ask()).await.unwrap();
+    executor
+}
+
+/// Takes `count` seats, one after the other, with a pause now and then.
+async fn write(executor: &Executor, round: u64, count: u64, dice: &mut StdRng) {
+    for n in 0..count {
+        executor.execute::<Cabin>(&Id(1), take(format!("{round}-{n}")), &ask()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(dice.random_range(0..3))).await;
+    }
+}
+
+/// Waits until the stream is filled; then it has to hold the log, each event at its own position.
+async fn mirrors_the_log(world: &World, bus: &Bus, last: u64) {
+    until("the stream is filled", async || bus.head().await.ok().flatten() == Some(last)).await;
+    let log = world.feed().page(0, last as usize).await.unwrap();
+    assert_eq!(log.len() as u64, last);
+    for event in log {
+        assert_eq!(bus.event_id_at(event.position).await.unwrap(), Some(event.event_id), "at {}", event.position);
+    }
+}
+
+/// Reads up to `to`; says what is missing or twice.
+async fn follow(follower: &mut Follower, to: u64) -> Verdict {
+    let deadline = Instant::now() + PATIENCE;
+    while follower.after() < to {
+        assert!(Instant::now() < deadline, "stuck at {}", follower.after());
+        let before = follower.after();
+        let batch = follower.next_batch(100, Duration::from_millis(200)).await.unwrap();
+        for (event, expected) in batch.iter().zip(before + 1..) {
+            if event.position != expected {
+                return Err(format!("{} came where {expected} should", event.position));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_killed_at_any_step_leaves_nothing_out() {
+    world(async |world| {
+        let (bus, executor, mut dice) = (world.bus().await, open(world).await, dice(5));
+        let mut written = 1;
+        for round in 0..15 * long() {
+            let relay = world.sequence(Some(bus.clone()));
+            let count = dice.random_range(5..30);
+            let kill_after = Duration::from_millis(dice.random_range(0..80));
+            let killing = async {
+                tokio::time::sleep(kill_after).await;
+                relay.kill().await;
+                world.pool.execute("UPDATE sequencer SET lease_until = '-infinity'").await.unwrap();
+            };
+            tokio::join!(write(&executor, round, count, &mut dice), killing);
+            written += count;
+        }
+        let last = world.sequence(Some(bus.clone()));
+        world.settle(written).await;
+        mirrors_the_log(world, &bus, written).await;
+        last.stop().await;
+        world.end_bus(&bus).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_deleted_or_cut_off_amid_writing_is_filled_again() {
+    world(async |world| {
+        let (bus, executor, mut dice) = (world.bus().await, open(world).await, dice(6));
+        let relay = world.sequence(Some(bus.clone()));
+        let mut reader = Feed::new(world.pool.clone(), Some(bus.clone())).follow(0);
+        let (rounds, count) = (5 * long(), 60);
+        for round in 0..rounds {
+            let (kept, after) = (dice.random_range(0..=round * count), Duration::from_millis(dice.random_range(0..60)));
+            let cut = dice.random_bool(0.5);
+            let losing = async {
+                tokio::time::sleep(after).await;
+                // It may be in the middle of being made anew.
+                if bus.head().await.ok().flatten().is_some() {
+                    bus.delete().await.unwrap();
+                }
+                if cut {
+                    // As after a crash of a server that had not synced: an older state of the same stream.
+                    let older = world.feed().page(0, kept as usize + 1).await.unwrap();
+                    if bus.create(1).await.is_ok() {
+                        let _ = bus.publish(&older).await;
+                    }
+                }
+            };
+            let reading = follow(&mut reader, 1 + round * count);
+            let (_, (), read) = tokio::join!(write(&executor, round, count, &mut dice), losing, reading);
+            read.unwrap();
+        }
+        follow(&mut reader, 1 + rounds * count).await.unwrap();
+        mirrors_the_log(world, &bus, 1 + rounds * count).await;
+        relay.stop().await;
+        world.end_bus(&bus).await;
+    })
+    .await;
+}
+
+/// A sequenced log of so many events, of which nothing is relayed.
+async fn log_of(world: &World, count: u64) {
+    let executor = open(world).await;
+    let sequencing = world.sequence(None);
+    write(&executor, 0, count - 1, &mut dice(1)).await;
+    world.settle(count).await;
+    sequencing.stop().await;
+}
+
+/// For the properties of crate `nats`, which has switches of its own.
+async fn verdicts(property: impl AsyncFn(&World, bool) -> Verdict) {
+    world(async |world| {
+        log_of(world, 40).await;
+        assert_eq!(property(world, true).await, Ok(()));
+        assert!(property(world, false).await.is_err(), "nothing is broken without this guard, so the test proves nothing");
+        world.end_bus(&world.bus().await).await;
+    })
+    .await;
+}
+
+/// What does not come next must leave the stream as it is.
+async fn an_event_is_stored_at_its_own_position_only(world: &World, guarded: bool) -> Verdict {
+    let bus = world.bus().await;
+    let publisher = if guarded { bus.clone() } else { bus.clone().without_expected_sequence() };
+    world.end_bus(&bus).await;
+    bus.create(1).await.unwrap();
+    let log = world.feed().page(0, 40).await.unwrap();
+    publisher.publish(&log[..10]).await.unwrap();
+    // The relay believes it is further than the stream is, as after the stream lost its end.
+    let refused = publisher.publish(&log[20..30]).await;
+    match bus.head().await.unwrap() {
+        Some(10) if refused.is_err() => Ok(()),
+        head => Err(format!("the stream ends at {head:?}, which is not the place of what it ends with")),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_published_out_of_its_place() {
+    verdicts(an_event_is_stored_at_its_own_position_only).await;
+}
+
+/// A reader that has read everything, when the stream goes on behind a hole.
+async fn a_reader_misses_nothing(world: &World, guarded: bool) -> Verdict {
+    let bus = world.bus().await;
+    world.end_bus(&bus).await;
+    let head = world.feed().head().await.unwrap();
+    bus.create(head + 11).await.unwrap();
+    let feed = Feed::new(world.pool.clone(), Some(bus.clone()));
+    let mut follower = if guarded { feed } else { feed.without_hole_check() }.follow(head);
+    follower.next_batch(10, Duration::from_millis(20)).await.unwrap();
+    assert!(follower.is_live());
+    let sequencing = world.sequence(None);
+    write(&world.executor(), head, 20, &mut dice(2)).await;
+    world.settle(head + 20).await;
+    sequencing.stop().await;
+    bus.publish(&world.feed().page(head + 10, 10).await.unwrap()).await.unwrap();
+    follow(&mut follower, head + 20).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hole_in_the_stream_is_never_skipped() {
+    verdicts(a_reader_misses_nothing).await;
+}
