@@ -48,6 +48,10 @@ pub struct Feed {
 const PAGE: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
     correlation_id, causation_id, actor, payload::text FROM recorded WHERE position > $1 AND position <= $2 ORDER BY position";
 
+const OF_STREAM: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
+    correlation_id, causation_id, actor, payload::text FROM recorded WHERE stream_type = $1 AND stream_id = $2 AND position > $3 \
+    ORDER BY sequence LIMIT $4";
+
 impl Feed {
     /// A feed over the database of the log, and the bus if there is one.
     #[must_use]
@@ -93,6 +97,18 @@ impl Feed {
             }
         }
         Ok(events)
+    }
+
+    /// Up to `limit` (at most [`PAGE_EVENTS_MAX`]) events of one stream that stand behind `after`, in order, from Postgres.
+    pub async fn of_stream(&self, stream_type: &str, stream_id: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, FeedError> {
+        let rows = sqlx::query(OF_STREAM)
+            .bind(stream_type)
+            .bind(stream_id)
+            .bind(i64::try_from(after).unwrap_or(i64::MAX))
+            .bind(limit.clamp(1, PAGE_EVENTS_MAX) as i64)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.iter().map(envelope).collect::<Result<_, _>>()?)
     }
 
     /// The last sequenced position; 0 when the log is empty.

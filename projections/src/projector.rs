@@ -210,12 +210,11 @@ impl Projector<'_> {
             let without = known.filter(|stream| stream.discard).map(|_| from);
             let mut after = from.saturating_sub(1);
             let mut past = Vec::new();
-            while after < lane.positions().of(partition(&stream_id)) {
-                let page = databases.feed.page(after, PAGE_EVENTS_MAX).await?;
+            loop {
+                let page = databases.feed.of_stream(lane.stream(), &stream_id, after, PAGE_EVENTS_MAX).await?;
                 let Some(last) = page.last() else { break };
                 after = last.position;
-                let of_stream = |event: &Envelope| event.stream_type == lane.stream() && event.stream_id == stream_id;
-                past.extend(page.into_iter().filter(of_stream).map(Read::new));
+                past.extend(page.into_iter().map(Read::new));
             }
             lane.replay(store, &stream_id, &past, without).await?;
             let changes = lane.take()?;

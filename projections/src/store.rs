@@ -181,6 +181,9 @@ pub enum StoreFault {
     /// Who may write has changed since; nothing of this counts.
     #[error("another has the right to write now")]
     Fenced,
+    /// The version to switch to is not as far as the one in use.
+    #[error("the version in use moves on faster than the other can follow")]
+    Behind,
     /// The view is not set up: `projections::prepare` was not run.
     #[error("the view {0} is not set up")]
     Missing(String),
@@ -216,9 +219,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn create(&self, table: Table) -> Result<(), StoreFault>;
     /// Throws a version away.
     async fn discard(&self, table: Table) -> Result<(), StoreFault>;
-    /// Puts `table` in use instead of `previous`, in one step, and begins a new epoch, so that every projector looks again; false when
-    /// `previous` is not in use any more.
-    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault>;
+    /// Puts `table`, which is read up to `position`, in use instead of `previous`, in one step, and begins a new epoch, so that every
+    /// projector looks again; false when `previous` is not in use any more. Fails as [`StoreFault::Behind`] when `previous` is further,
+    /// for readers would lose what they have seen.
+    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault>;
     /// Keeps how far a rebuild is, for whoever asks.
     async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault>;
     /// Stands for all lines of the journal up to a position, where the version has any.

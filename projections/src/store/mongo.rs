@@ -434,13 +434,21 @@ impl Store for MongoStore {
         Ok(())
     }
 
-    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault> {
+    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault> {
         let field = format!("views.{}", table.view);
+        let in_use = Table { version: previous, ..table };
         let mut query = one();
         query.insert(format!("{field}.version"), i64::from(previous));
+        for partition in 0..PARTS {
+            query.insert(format!("positions.{in_use}.{partition}"), doc! { "$lte": signed(position) });
+        }
         let versions = doc! { format!("{field}.version"): i64::from(table.version), format!("{field}.previous"): i64::from(previous) };
         let done = self.standing().update_one(query, doc! { "$set": versions, "$inc": { "epoch": 1_i64 } }).await?;
-        Ok(done.matched_count == 1)
+        if done.matched_count == 1 {
+            return Ok(true);
+        }
+        let still = self.entry().await?.views.get(table.view).is_some_and(|view| view.version == i64::from(previous));
+        if still { Err(StoreFault::Behind) } else { Ok(false) }
     }
 
     async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault> {

@@ -358,7 +358,7 @@ impl Store for PostgresStore {
         Ok(())
     }
 
-    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault> {
+    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault> {
         let Self { schema, .. } = self;
         let mut transaction = self.pool.begin().await?;
         let switched = sqlx::query(&format!("UPDATE {schema}.views SET version = $2, previous = $3 WHERE view = $1 AND version = $3"))
@@ -370,8 +370,17 @@ impl Store for PostgresStore {
         if switched.rows_affected() == 0 {
             return Ok(false);
         }
-        self.show(&mut transaction, table).await?;
+        // From here on no projector moves the version in use.
         run(&mut transaction, &format!("UPDATE {schema}.sharing SET epoch = epoch + 1")).await?;
+        let positions: Vec<i64> = sqlx::query_scalar(&format!("SELECT positions FROM {schema}.positions WHERE view = $1 AND version = $2"))
+            .bind(table.view)
+            .bind(previous as i32)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if positions.into_iter().any(|further| unsigned(further) > position) {
+            return Err(StoreFault::Behind);
+        }
+        self.show(&mut transaction, table).await?;
         transaction.commit().await?;
         Ok(true)
     }

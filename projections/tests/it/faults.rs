@@ -106,8 +106,8 @@ impl Store for Drowsy {
     async fn discard(&self, table: Table) -> Result<(), StoreFault> {
         self.store.discard(table).await
     }
-    async fn switch(&self, table: Table, previous: u32) -> Result<bool, StoreFault> {
-        self.store.switch(table, previous).await
+    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault> {
+        self.store.switch(table, previous, position).await
     }
     async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault> {
         self.store.report(view, progress).await

@@ -86,7 +86,7 @@ async fn each(projections: &[Projection], test: impl AsyncFn(&World, Projection)
     join_all(projections.iter().map(|projection| world(async move |world| test(world, *projection).await))).await;
 }
 
-async fn stop(running: Vec<Running>) {
+async fn stop_all(running: Vec<Running>) {
     for running in running {
         running.stop().await;
     }
@@ -191,7 +191,7 @@ async fn a_killed_process_leaves_nothing_half_done() {
         }
         let running = world.project_all();
         world.settle().await;
-        stop(running).await;
+        stop_all(running).await;
         for projection in Projection::ALL {
             nothing(differing(world, projection).await);
         }
@@ -336,9 +336,68 @@ async fn the_journal_is_written_once_however_often_processes_come_and_go() {
             running.remove(0).stop().await;
         }
         world.settle_in(&[Projection::Finance]).await;
-        stop(running).await;
+        stop_all(running).await;
         assert!(!world.lines().await.is_empty());
         nothing(differing(world, Projection::Finance).await);
+    })
+    .await;
+}
+
+// People read what they have written, whatever the projectors do.
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everyone_sees_what_they_did_or_is_told_that_it_does_not_show_yet() {
+    world(async |world| {
+        let launches = 20 * rounds();
+        world.catalogue(launches).await;
+        let stop = CancellationToken::new();
+        let (mut fresh, mut stale) = (0, 0);
+        let reading = async {
+            for n in 0..20 * launches {
+                let (on, seat) = (n % launches, n / launches);
+                let seat = format!("{}{}", 1 + seat % 5, ["A", "B", "C", "D"][(seat / 5) as usize]);
+                let done = world.hold(on, 1_000 + n, &seat).await.at.sequence;
+                let id = launch(on).to_string();
+                let seen = |page: contract::launch::LaunchPage| page.taken.iter().any(|taken| taken.seat.to_string() == seat);
+                let (customer, operations) = tokio::join!(
+                    async {
+                        let freshness = world.customer().wait_for("launch", &id, done).await.unwrap();
+                        (freshness, world.customer().launch(&id).await.unwrap().unwrap())
+                    },
+                    async {
+                        let freshness = world.operations().wait_for("launch", &id, done).await.unwrap();
+                        (freshness, world.operations().launch(&id).await.unwrap().unwrap())
+                    }
+                );
+                for (freshness, page) in [customer, operations] {
+                    if freshness.is_stale() {
+                        stale += 1;
+                    } else {
+                        fresh += 1;
+                        assert!(seen(page), "seat {seat} of launch {on} is held and not shown");
+                    }
+                }
+            }
+            stop.cancel();
+        };
+        let meddling = async {
+            let mut running = world.project_all();
+            world.settle().await;
+            let mut versions = Vec::new();
+            while !stop.is_cancelled() {
+                let more = world.project_all();
+                for name in ["customer.launches", "operations.launches"] {
+                    let name: ViewName = name.parse().unwrap();
+                    let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await;
+                    versions.push(rebuilt.unwrap().switched);
+                }
+                stop_all(std::mem::replace(&mut running, more)).await;
+            }
+            assert!(!versions.is_empty() && versions.into_iter().all(|switched| switched));
+            stop_all(running).await;
+        };
+        tokio::join!(reading, meddling);
+        assert!(fresh > 100, "{fresh} fresh, {stale} stale");
     })
     .await;
 }
@@ -364,7 +423,7 @@ async fn a_paused_projection_stands_still_in_every_process_and_goes_on() {
         assert!(view.paused && view.state == "paused" && view.lag_events > 0, "{view:?}");
         projections::resume(&world.databases, Projection::Customer).await.unwrap();
         until("it goes on", async || world.customer().launch(&launch(0).to_string()).await.unwrap().unwrap().card.held == 1).await;
-        stop(running.into()).await;
+        stop_all(running.into()).await;
     })
     .await;
 }
@@ -390,7 +449,7 @@ async fn mongo_that_goes_away_makes_its_views_wait_and_nothing_is_set_aside() {
         assert!(state("customer.launches").starts_with("unreachable: "), "{}", state("customer.launches"));
         line.mend();
         world.settle_in(&[Projection::Customer]).await;
-        stop(running.into()).await;
+        stop_all(running.into()).await;
         let parked = projections::parked(&world.databases, "customer.launches".parse().unwrap()).await.unwrap();
         assert_eq!(parked, []);
         nothing(differing(world, Projection::Customer).await);
