@@ -6,7 +6,10 @@ use commands::{audit, guards::Guards};
 use futures::future::join_all;
 use rand::Rng;
 use sqlx::Acquire;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a naive tail may take to pass over a transaction that is open.
+const OVERTAKEN_WITHIN: Duration = Duration::from_millis(500);
 
 guarded!(every_committed_event_gets_a_place, slow_and_rolled_back_transactions_lose_nothing, a_naive_tail_misses_events, SettledTail);
 
@@ -16,6 +19,15 @@ async fn every_committed_event_gets_a_place(world: &World, guards: Guards) -> Ve
     let rounds = 12 * long();
     let sequencing = world.sequence_with(guards, None);
     let pool = commands::connect(&world.url, 20).await.unwrap();
+    // One that is surely overtaken, before chance has its say.
+    let mut slow = pool.begin().await.unwrap();
+    append_raw(&mut slow, "slow", 1).await;
+    append_raw(&mut pool.acquire().await.unwrap(), "quick", 1).await;
+    let deadline = Instant::now() + OVERTAKEN_WITHIN;
+    while world.feed().head().await.unwrap() == 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    slow.commit().await.unwrap();
     let writers = (0..WRITERS).map(|writer| {
         let pool = pool.clone();
         tokio::spawn(async move {
@@ -40,7 +52,7 @@ async fn every_committed_event_gets_a_place(world: &World, guards: Guards) -> Ve
             version
         })
     });
-    let written: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
+    let written: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum::<u64>() + 2;
     pool.close().await;
     let placed = async || world.count("SELECT count(*) FROM log").await as u64;
     let whole = soon(async || placed().await == written).await;
