@@ -38,6 +38,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Slugs whose launch is remembered; a claim is for ever, so this is never wrong.
@@ -251,6 +252,25 @@ impl App {
     pub async fn operations_are_stale(&self, at_least: Option<&StreamVersion>) -> bool {
         let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
         self.views.operations.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    }
+
+    /// The same of the views of money.
+    pub async fn finance_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
+        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
+        self.views.finance.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    }
+
+    /// The same of what is read from the desks' views and from those of money.
+    pub async fn desk_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
+        let (operations, finance) = tokio::join!(self.operations_are_stale(at_least), self.finance_is_stale(at_least));
+        operations || finance
+    }
+
+    /// The same of the log itself: whether the event asked for has no place in it yet.
+    pub async fn log_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
+        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
+        let deadline = Instant::now() + projections::WAIT_MAX;
+        self.feed.await_position(stream_type, stream_id, *sequence, deadline).await.map_or(true, |position| position.is_none())
     }
 
     /// Fails while a view is far behind what is written.

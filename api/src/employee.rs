@@ -8,7 +8,7 @@ use crate::{
     listing::{self, listing},
     problem::{Answer, ApiError},
 };
-use axum::{Json, extract::State};
+use axum::extract::State;
 use contract::{
     BookingId, Listing, Page,
     booking::Trip,
@@ -33,8 +33,10 @@ pub fn router() -> OpenApiRouter<App> {
 
 /// Sales at a glance.
 #[utoipa::path(get, path = "/today", tag = "desk", security(("session" = ["employee"])), responses((status = 200, body = Today)))]
-async fn today(State(app): State<App>, _: Employee) -> Answer<Json<Today>> {
-    Ok(Json(app.views.operations.today(&app.views.finance, app.clock.now()).await?))
+async fn today(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<Today>> {
+    let stale = app.desk_is_stale(at_least.as_ref()).await;
+    let today = app.views.operations.today(&app.views.finance, app.clock.now()).await?;
+    Ok(read(stale, Today { stale, ..today }))
 }
 
 /// All bookings, newest first.
@@ -99,22 +101,40 @@ async fn launch_page(
 /// Revenue by launch, most net first.
 #[utoipa::path(get, path = "/revenue/launches", tag = "money", params(Listing), security(("session" = ["employee"])),
     responses((status = 200, body = Page<LaunchRevenue>)))]
-async fn launch_revenue(State(app): State<App>, _: Employee, Query(query): Query<Listing>) -> Answer<Json<Page<LaunchRevenue>>> {
+async fn launch_revenue(
+    State(app): State<App>,
+    _: Employee,
+    AtLeast(at_least): AtLeast,
+    Query(query): Query<Listing>,
+) -> Answer<Read<Page<LaunchRevenue>>> {
     let wanted = listing(query.page, query.per_page, query.search)?;
-    Ok(Json(app.views.finance.revenue_by_launch(&wanted).await?))
+    let stale = app.finance_is_stale(at_least.as_ref()).await;
+    let mut page = app.views.finance.revenue_by_launch(&wanted).await?;
+    page.stale = stale;
+    Ok(read(stale, page))
 }
 
 /// Revenue by supplier, most net first.
 #[utoipa::path(get, path = "/revenue/suppliers", tag = "money", security(("session" = ["employee"])),
     responses((status = 200, body = Vec<SupplierRevenue>)))]
-async fn supplier_revenue(State(app): State<App>, _: Employee) -> Answer<Json<Vec<SupplierRevenue>>> {
-    Ok(Json(app.views.finance.revenue_by_supplier().await?))
+async fn supplier_revenue(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<SupplierRevenue>>> {
+    let stale = app.finance_is_stale(at_least.as_ref()).await;
+    Ok(read(stale, app.views.finance.revenue_by_supplier().await?))
 }
 
 /// The double-entry journal, newest first, with its balances.
 #[utoipa::path(get, path = "/journal", tag = "money", params(listing::Journal), security(("session" = ["employee"])),
     responses((status = 200, body = Journal)))]
-async fn journal(State(app): State<App>, _: Employee, Query(query): Query<listing::Journal>) -> Answer<Json<Journal>> {
+async fn journal(
+    State(app): State<App>,
+    _: Employee,
+    AtLeast(at_least): AtLeast,
+    Query(query): Query<listing::Journal>,
+) -> Answer<Read<Journal>> {
     let (page, per_page) = page(query.page, query.per_page)?;
-    Ok(Json(app.views.finance.journal(&JournalQuery { launch: query.launch, booking: query.booking, page, per_page }).await?))
+    let stale = app.finance_is_stale(at_least.as_ref()).await;
+    let wanted = JournalQuery { launch: query.launch, booking: query.booking, page, per_page };
+    let mut journal = app.views.finance.journal(&wanted).await?;
+    journal.lines.stale = stale;
+    Ok(read(stale, journal))
 }

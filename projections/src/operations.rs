@@ -249,6 +249,7 @@ impl OperationsViews {
             capacity: unsigned(row.try_get(2)?),
             net_revenue: revenue.map_or(Money::ZERO, |revenue| revenue.net),
             next_departure: row.try_get::<Option<Moment>, _>(3)?.map(Timestamp::from),
+            stale: false,
             position,
         }))
     }
@@ -284,6 +285,7 @@ impl OperationsViews {
             top_launches: top.items,
             latest: latest.items,
             as_of: now,
+            stale: false,
             position,
         })
     }

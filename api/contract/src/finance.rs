@@ -128,6 +128,9 @@ pub struct Today {
     pub as_of: Timestamp,
     /// Of which position of the log this speaks.
     pub position: u64,
+    /// Whether it is older than the `Astro-Position` asked for.
+    #[serde(default)]
+    pub stale: bool,
 }
 
 /// Net revenue of a month.

@@ -171,6 +171,9 @@ pub struct SupplierSummary {
     pub next_departure: Option<Timestamp>,
     /// Of which position of the log this speaks.
     pub position: u64,
+    /// Whether it is older than the `Astro-Position` asked for.
+    #[serde(default)]
+    pub stale: bool,
 }
 
 /// A launch is on sale.

@@ -276,6 +276,9 @@ pub struct StreamState {
     pub sequence: u64,
     /// Up to which position.
     pub position: u64,
+    /// Whether events of the stream up to the `Astro-Position` asked for have no place in the log yet.
+    #[serde(default)]
+    pub stale: bool,
     /// The state.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub state: serde_json::Value,

@@ -97,7 +97,8 @@ pub(super) async fn state(pool: &PgPool, stream_type: &str, id: &str, at: At) ->
     match audit::replay(pool, stream_type, id, at).await {
         Ok(replayed) if replayed.version == 0 => Err(ApiError::not_found()),
         Ok(replayed) => {
-            Ok(StreamState { sequence: replayed.version, position: replayed.position.unwrap_or_default(), state: replayed.state })
+            let position = replayed.position.unwrap_or_default();
+            Ok(StreamState { sequence: replayed.version, position, stale: false, state: replayed.state })
         }
         Err(StoreError::UnknownStreamType(_)) => Err(ApiError::not_found()),
         Err(error) => Err(error.into()),

@@ -9,9 +9,10 @@ use super::{
     token::{ACCESS_FOR, Bearer},
 };
 use crate::{
+    answer::{Read, read},
     app::App,
     authority::{ACCESS_COOKIE, Auditor, Operator, REFRESH_COOKIE, SignedIn, cookie},
-    extract::{Json, Path, Query},
+    extract::{AtLeast, Json, Path, Query},
     listing::listing,
     logs,
     problem::{Answer, ApiError, Fields},
@@ -246,8 +247,14 @@ struct StreamSearch {
 /// Streams by what people know of them.
 #[utoipa::path(get, path = "/streams", tag = "audit", params(StreamSearch), security(("session" = ["auditor"])),
     responses((status = 200, body = Vec<StreamHit>)))]
-async fn streams(State(app): State<App>, _: Auditor, Query(query): Query<StreamSearch>) -> Answer<Body<Vec<StreamHit>>> {
-    history::find(&app, query.search.trim()).await.map(Body)
+async fn streams(
+    State(app): State<App>,
+    _: Auditor,
+    AtLeast(at_least): AtLeast,
+    Query(query): Query<StreamSearch>,
+) -> Answer<Read<Vec<StreamHit>>> {
+    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    Ok(read(stale, history::find(&app, query.search.trim()).await?))
 }
 
 /// The events of a stream, oldest first.
@@ -256,10 +263,15 @@ async fn streams(State(app): State<App>, _: Auditor, Query(query): Query<StreamS
 async fn stream_events(
     State(app): State<App>,
     _: Auditor,
+    AtLeast(at_least): AtLeast,
     Path((stream_type, id)): Path<(String, String)>,
     Query(wanted): Query<Listing>,
-) -> Answer<Body<Page<StreamEvent>>> {
-    history::events(&app.pool, &stream_type, &id, &checked(wanted)?).await.map(Body)
+) -> Answer<Read<Page<StreamEvent>>> {
+    let wanted = checked(wanted)?;
+    let stale = app.log_is_stale(at_least.as_ref()).await;
+    let mut page = history::events(&app.pool, &stream_type, &id, &wanted).await?;
+    page.stale = stale;
+    Ok(read(stale, page))
 }
 
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
@@ -278,9 +290,10 @@ struct AsOf {
 async fn stream_state(
     State(app): State<App>,
     _: Auditor,
+    AtLeast(at_least): AtLeast,
     Path((stream_type, id)): Path<(String, String)>,
     Query(as_of): Query<AsOf>,
-) -> Answer<Body<StreamState>> {
+) -> Answer<Read<StreamState>> {
     use commands::audit::At;
     let at = match (as_of.position, as_of.time) {
         (None, None) => At::Now,
@@ -288,7 +301,9 @@ async fn stream_state(
         (None, Some(time)) => At::Time(time),
         (Some(_), Some(_)) => return Err(ApiError::field("time", "and position cannot be given together")),
     };
-    history::state(&app.pool, &stream_type, &id, at).await.map(Body)
+    let stale = app.log_is_stale(at_least.as_ref()).await;
+    let state = history::state(&app.pool, &stream_type, &id, at).await?;
+    Ok(read(stale, StreamState { stale, ..state }))
 }
 
 /// Check every event of the log: places, hashes, chain, order within streams.

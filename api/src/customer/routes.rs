@@ -93,8 +93,9 @@ async fn live(State(app): State<App>, headers: HeaderMap, Path(launch): Path<Str
 
 /// Who flies.
 #[utoipa::path(get, path = "/suppliers", tag = "launches", responses((status = 200, body = Vec<Supplier>)))]
-async fn suppliers(State(app): State<App>) -> Answer<Json<Vec<Supplier>>> {
-    Ok(Json(app.views.customer.suppliers().await?))
+async fn suppliers(State(app): State<App>, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<Supplier>>> {
+    let stale = app.customer_is_stale(at_least.as_ref()).await;
+    Ok(read(stale, app.views.customer.suppliers().await?))
 }
 
 /// Keep seats while paying for them.

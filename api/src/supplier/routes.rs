@@ -59,10 +59,10 @@ impl App {
 /// My desk at a glance.
 #[utoipa::path(get, path = "/summary", tag = "desk", security(("session" = ["supplier"])), responses((status = 200, body = SupplierSummary)))]
 async fn summary(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<SupplierSummary>> {
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let stale = app.desk_is_stale(at_least.as_ref()).await;
     let summary = app.views.operations.supplier_summary(member.supplier, &app.views.finance, app.clock.now()).await?;
     let summary = summary.ok_or_else(ApiError::not_found)?;
-    Ok(read(stale, summary))
+    Ok(read(stale, SupplierSummary { stale, ..summary }))
 }
 
 /// My launches, soonest first.
@@ -186,8 +186,9 @@ async fn retire_rocket(
 
 /// Where launches leave from.
 #[utoipa::path(get, path = "/spaceports", tag = "launches", security(("session" = ["supplier"])), responses((status = 200, body = Vec<Spaceport>)))]
-async fn spaceports(State(app): State<App>, _: SupplierMember) -> Answer<Json<Vec<Spaceport>>> {
-    Ok(Json(app.views.operations.spaceports().await?))
+async fn spaceports(State(app): State<App>, _: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<Spaceport>>> {
+    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    Ok(read(stale, app.views.operations.spaceports().await?))
 }
 
 /// Another price for seats not yet held.

@@ -13,4 +13,5 @@ mod matrix;
 mod operators;
 mod pages;
 mod sessions;
+mod stale;
 mod world;

@@ -1,0 +1,99 @@
+//! Every read honours `Astro-Position`: it waits a moment, and then says that it is older. Or there is a reason why it need not.
+
+use crate::{
+    client::{Client, Reply},
+    world::{Flight, SUPPLIER, World, book},
+};
+use api::{core::token::Service, services};
+use contract::account::Role;
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads that are not of a view, and so never older than what was done.
+const NOT_OF_A_VIEW: &[(&str, &str)] = &[
+    ("/api/core/session", "the account itself, and the customer's own stream"),
+    ("/api/core/logs", "the system's log, which no command of the platform writes"),
+    ("/api/core/notifications", "the queue itself"),
+    ("/api/core/mailbox", "the mailbox itself"),
+    ("/api/core/projections", "says of each view how far it is"),
+    ("/api/core/projections/{view}/parked", "what the projector itself keeps"),
+    ("/api/customer/launches/{launch}/live", "goes on until it is there: a stream of changes"),
+    ("/api/customer/launches/{launch}/bookings/{booking}/quote", "asks the launch itself"),
+    ("/api/supplier/launches/{launch}/abort-quote", "asks the launch itself"),
+];
+
+/// Every read of the four services, with the first role that may do it.
+fn reads() -> Vec<(String, String)> {
+    let mut reads = Vec::new();
+    for service in Service::ALL {
+        let document = serde_json::to_value(services::openapi(service)).unwrap();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            if let Some(read) = operations.get("get") {
+                let anyone = if read["security"].is_array() { "customer" } else { "" };
+                let role = read["security"][0]["session"][0].as_str().unwrap_or(anyone);
+                reads.push((path.clone(), role.to_owned()));
+            }
+        }
+    }
+    reads
+}
+
+/// Whether the answer says so: by header, and in its body where that is more than a list.
+#[track_caller]
+fn is_stale(path: &str, reply: &Reply) -> bool {
+    assert_eq!(reply.status.as_u16(), 200, "{path}: {reply:?}");
+    let header = reply.headers.get("astro-stale").is_some_and(|value| value == "true");
+    if let Value::Object(body) = &reply.body {
+        let said = [
+            body.get("stale"),
+            body.get("launches").and_then(|page| page.get("stale")),
+            body.get("lines").and_then(|page| page.get("stale")),
+        ];
+        let said = said.into_iter().flatten().any(|stale| stale == true);
+        assert_eq!(said, header, "{path} says another thing in its body than in its header: {reply:?}");
+    }
+    header
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_read_waits_for_a_position_and_says_when_it_is_older() {
+    let world = World::start().await;
+    let (launch, slug) = world.launch(Flight::default()).await;
+    let ada = world.customer().await;
+    let booking = book(&ada, slug.as_str(), &["1A"]).await;
+    let mut clients: BTreeMap<&str, Client> = BTreeMap::from([("", world.visitor()), ("customer", ada.clone())]);
+    clients.insert("supplier", world.with_role(Role::Supplier, Some(SUPPLIER)).await);
+    for (word, role) in [("employee", Role::Employee), ("operator", Role::Operator), ("auditor", Role::Auditor)] {
+        clients.insert(word, world.with_role(role, None).await);
+    }
+    let excused: BTreeSet<&str> = NOT_OF_A_VIEW.iter().map(|(path, _)| *path).collect();
+    let filled = |path: &str| {
+        let parts = [("{launch}", launch.to_string()), ("{booking}", booking.to_string()), ("{id}", launch.to_string())];
+        let path = parts.iter().fold(path.to_owned(), |path, (part, value)| path.replace(part, value));
+        path.replace("{stream_type}", "launch").replace("{view}", "customer.launches")
+    };
+    let ask = async |position: String| {
+        let position = &position;
+        let asked = reads().into_iter().filter(|(path, _)| !path.ends_with("/live")).map(|(path, role)| {
+            let client = &clients[role.as_str()];
+            let request = client.request(Method::GET, &filled(&path)).header("astro-position", position);
+            async move { (path, client.send(request).await) }
+        });
+        join_all(asked).await
+    };
+
+    let mut known = 0;
+    for (path, reply) in ask(format!("launch/{launch}@1000000")).await {
+        assert_eq!(is_stale(&path, &reply), !excused.contains(path.as_str()), "{path}: {reply:?}");
+        known += usize::from(excused.contains(path.as_str()));
+    }
+    assert_eq!(known + 1, excused.len(), "a reason is given for what is no read, but for the stream");
+    // What was done is shown, so nothing is older than that.
+    let sequence = world.app.executor.load::<domain::launch::Launch>(&launch).await.unwrap().version;
+    for (path, reply) in ask(format!("launch/{launch}@{sequence}")).await {
+        assert!(!is_stale(&path, &reply), "{path}: {reply:?}");
+    }
+    world.end().await;
+}
