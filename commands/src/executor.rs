@@ -125,6 +125,20 @@ impl Executor {
 
     /// Puts `command` to the stream `id`. The answer, a refusal too, is given after it is committed together with all it depends on.
     pub async fn execute<D: Decider>(&self, id: &D::Id, command: D::Command, ask: &Ask) -> Result<Done<D::Event>, Failure<D::Refusal>> {
+        let answer = self.put::<D>(id, command, ask).await;
+        let outcome = match &answer {
+            Ok(done) if done.repeated => "repeated",
+            Ok(_) => "done",
+            Err(Failure::Refused(_)) => "refused",
+            Err(Failure::KeyReused) => "key_reused",
+            Err(Failure::Busy { .. }) => "busy",
+            Err(Failure::Unavailable(_)) => "unavailable",
+        };
+        metrics::counter!("astro_commands_total", "outcome" => outcome).increment(1);
+        answer
+    }
+
+    async fn put<D: Decider>(&self, id: &D::Id, command: D::Command, ask: &Ask) -> Result<Done<D::Event>, Failure<D::Refusal>> {
         let key = key::<D>(id);
         if !is_word(&key.stream_id) {
             return Err(Failure::Unavailable(format!("{key} cannot be the name of a stream")));

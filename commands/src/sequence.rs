@@ -8,7 +8,7 @@ use crate::{Wake, guards::Guards, hash::Hash, wake::APPEND_HINT};
 use futures::StreamExt;
 use nats::{Bus, Feed};
 use sqlx::{PgPool, Row};
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 use tokio::{
     select,
     sync::watch,
@@ -56,6 +56,8 @@ enum Ended {
     Broken(#[from] Broken),
 }
 
+/// How often the holder of the lease measures how the log stands.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// How long the log may be held back by an open transaction before that is warned of.
 pub const HELD_BACK_WARN: Duration = Duration::from_secs(5);
 
@@ -172,9 +174,46 @@ async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop
     let ended = select! {
         ended = &mut sequencing => ended,
         () = &mut relaying => sequencing.await,
+        never = watch_over(pool) => match never {},
     };
     release(pool, epoch).await;
     ended
+}
+
+/// Measures how the log stands while this process leads, and warns of a transaction that holds it back. Never ends.
+async fn watch_over(pool: &PgPool) -> Infallible {
+    let mut warned_at: Option<Instant> = None;
+    loop {
+        sleep(MEASURE_EVERY).await;
+        let Ok(status) = status(pool).await else { continue };
+        #[allow(clippy::cast_precision_loss)] // figures for people
+        metrics::gauge!("astro_log_unsequenced_events").set(status.unsequenced as f64);
+        let age = status.oldest_writer.unwrap_or_default();
+        metrics::gauge!("astro_log_oldest_writer_seconds").set(age.as_secs_f64());
+        if !status.held_back() {
+            warned_at = None;
+        } else if warned_at.is_none_or(|at| at.elapsed() >= HELD_BACK_WARN) {
+            warned_at = Some(Instant::now());
+            if let Ok(Some(writer)) = oldest_writer(pool).await {
+                tracing::warn!(
+                    position = status.position,
+                    unsequenced = status.unsequenced,
+                    "The log is held back by a transaction open for {} s: {writer}",
+                    age.as_secs()
+                );
+            }
+        }
+    }
+}
+
+/// Who holds the log back, for a person who may end it with `pg_terminate_backend`.
+async fn oldest_writer(pool: &PgPool) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT format('process %s of database %s, application %s', pid, datname, application_name) FROM pg_stat_activity \
+         WHERE backend_xid IS NOT NULL ORDER BY xact_start LIMIT 1",
+    )
+    .fetch_optional(pool)
+    .await
 }
 
 async fn sequence(
@@ -187,7 +226,6 @@ async fn sequence(
 ) -> Result<(), Ended> {
     sequencer.adopt(pool, &mut lead).await?;
     let mut renewed_at = Instant::now();
-    let mut held_since: Option<Instant> = None;
     loop {
         let step = sequencer.step(pool, &mut lead).await?;
         if step.wrote {
@@ -196,20 +234,14 @@ async fn sequence(
             sequencer.renew(pool, &lead).await?;
             renewed_at = Instant::now();
         }
-        head.send_if_modified(|position| std::mem::replace(position, lead.position) != lead.position);
-        if step.wrote || step.rest != sequencer::Rest::HeldBack {
-            held_since = None;
+        let moved = head.send_if_modified(|position| std::mem::replace(position, lead.position) != lead.position);
+        if moved {
+            #[allow(clippy::cast_precision_loss)] // a figure for people
+            metrics::gauge!("astro_log_position").set(lead.position as f64);
         }
         let pause = match step.rest {
             sequencer::Rest::More => continue,
-            sequencer::Rest::HeldBack => {
-                let since = held_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= HELD_BACK_WARN {
-                    tracing::warn!(position = lead.position, "A transaction that stays open holds the log back");
-                    *since = Instant::now();
-                }
-                HELD_BACK_POLL
-            }
+            sequencer::Rest::HeldBack => HELD_BACK_POLL,
             sequencer::Rest::Nothing => POLL_EVERY,
         };
         select! {
@@ -239,6 +271,14 @@ pub struct Status {
     pub oldest_writer: Option<Duration>,
 }
 
+impl Status {
+    /// Whether something waits for a transaction that has been open for longer than [`HELD_BACK_WARN`].
+    #[must_use]
+    pub fn held_back(&self) -> bool {
+        self.unsequenced > 0 && self.oldest_writer.is_some_and(|age| age > HELD_BACK_WARN)
+    }
+}
+
 /// How the log stands now.
 pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
     let row = sqlx::query(
@@ -257,4 +297,19 @@ pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
         unsequenced: number(3)?,
         oldest_writer: row.try_get::<Option<f64>, _>(4)?.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_held_back_when_something_waits_for_an_old_transaction() {
+        let status = |unsequenced, oldest_writer| Status { position: 7, holder: None, epoch: 1, unsequenced, oldest_writer }.held_back();
+        let old = HELD_BACK_WARN + Duration::from_millis(1);
+        assert!(status(1, Some(old)));
+        assert!(!status(0, Some(old)), "nothing waits for it");
+        assert!(!status(1, Some(HELD_BACK_WARN)), "not yet");
+        assert!(!status(1, None));
+    }
 }

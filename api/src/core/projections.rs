@@ -7,7 +7,6 @@ use crate::{
     problem::{Answer, ApiError},
 };
 use axum::{Json as Body, extract::State};
-use commands::sequence::HELD_BACK_WARN;
 use contract::{
     Problem,
     operations::{AskRebuild, InUse, ParkedStream, Projections},
@@ -58,7 +57,7 @@ async fn views(State(app): State<App>, _: Overseer) -> Answer<Body<Projections>>
     let seen = projections::status(&app.databases, app.clock.now()).await?;
     Ok(Body(Projections {
         oldest_writer_ms: log.oldest_writer.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)),
-        held_back: log.unsequenced > 0 && log.oldest_writer.is_some_and(|age| age > HELD_BACK_WARN),
+        held_back: log.held_back(),
         sequencer: log.holder,
         epoch: log.epoch,
         ..seen

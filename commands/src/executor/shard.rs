@@ -254,6 +254,7 @@ impl Shard {
         let mut batch = std::mem::take(&mut self.next);
         let (pool, guards) = (self.pool.clone(), self.limits.guards);
         self.writing = Some(Box::pin(async move {
+            let since = Instant::now();
             let appended = match timeout(APPEND_WAIT_MAX, store::append(&pool, &batch.rows, guards)).await {
                 #[cfg(debug_assertions)]
                 Ok(Appended::Overtaken) if !guards.has(Guard::VersionCheck) => {
@@ -266,6 +267,7 @@ impl Shard {
                 Ok(appended) => appended,
                 Err(late) => Appended::Unknown(sqlx::Error::Io(late.into())),
             };
+            metrics::histogram!("astro_append_seconds").record(since.elapsed());
             (batch, appended)
         }));
     }

@@ -57,6 +57,8 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Resu
             let last = last.position;
             bus.publish(&events).await?;
             published = last;
+            #[allow(clippy::cast_precision_loss)] // a figure for people
+            metrics::gauge!("astro_relay_position").set(published as f64);
         }
         select! {
             changed = heads.changed() => if changed.is_err() { return Ok(()) },

@@ -26,6 +26,8 @@ async fn a_slow_transaction_in_front_of_the_tail_is_not_missed() {
             commands::sequence::status(&world.pool).await.unwrap().unsequenced == 1
         })
         .await;
+        let status = commands::sequence::status(&world.pool).await.unwrap();
+        assert!(status.holder.is_some() && status.oldest_writer.is_some_and(|age| age > Duration::ZERO), "{status:?}");
         assert_eq!(world.feed().head().await.unwrap(), 0, "nothing is given a place before the slow one");
         slow.commit().await.unwrap();
         assert_eq!(world.count(&format!("SELECT count(*) FROM events WHERE id > {naive}")).await, 0, "the control misses the slow one");
