@@ -206,9 +206,15 @@ impl Rows {
         event_id
     }
 
-    /// Adds a timer that belongs to the event `event_id`.
+    /// Adds a timer that belongs to the event `event_id`, unless that has the same one already.
     pub(crate) fn timer(&mut self, stream: &Key, timer: domain::Timer, event_id: Uuid) {
         let columns = &mut self.timers;
+        let mut of_event = columns.event_id.iter().enumerate().rev().take_while(|(_, id)| **id == event_id);
+        let is_same =
+            |n: usize| columns.kind[n] == timer.kind && columns.subject[n] == timer.subject && columns.due_at[n].0 == timer.due_at;
+        if of_event.any(|(n, _)| is_same(n)) {
+            return;
+        }
         columns.stream.push(stream.clone());
         columns.kind.push(timer.kind);
         columns.subject.push(timer.subject);
