@@ -7,6 +7,7 @@ use crate::{
     partitions::{Partitions, Positions},
     projector::chain,
     recorded::Read,
+    sharing::{HEARD_WITHIN, heard_by_all},
     store::{Standing, Store, StoreFault, Stored, Table},
 };
 use contract::operations::RebuildProgress;
@@ -33,9 +34,7 @@ const ROUNDS_MAX: u32 = 5;
 const NAMED_MAX: usize = 20;
 /// How often the new version is caught up with the one in use until the switch finds it as far.
 const SWITCH_TRIES_MAX: u32 = 100;
-/// How long the new version is kept up to date here after the switch, until the projector has noticed.
-const LINGER: Duration = Duration::from_millis(1_500);
-/// How often the log is asked while lingering or waiting.
+/// How often the log and the store are asked while waiting for projectors.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long the version in use may stand still while it is waited for, before comparing.
 const LIVE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -330,13 +329,14 @@ impl<'a> Making<'a> {
             }
         }
         tracing::info!(view = %name, version = table.version, "Switched {name} from version {previous} to {}", table.version);
-        if self.store.sharing().await?.members.is_empty() {
-            // Nobody is there to take it over; who comes later finds it in use.
-            return Ok(());
-        }
-        let until = Instant::now() + LINGER;
-        while Instant::now() < until {
+        let known = self.store.sharing().await?.members;
+        let deadline = Instant::now() + HEARD_WITHIN;
+        while !known.is_empty() && Instant::now() < deadline {
+            let heard = heard_by_all(self.store, &known).await?;
             self.catch_up(lane).await?;
+            if heard {
+                break;
+            }
             sleep(ASK_EVERY).await;
         }
         Ok(())

@@ -22,6 +22,8 @@ use uuid::Uuid;
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// How long it may be silent before others take its partitions.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// Within this time every process that lives has heard of a change.
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_millis(1_500);
 /// How long taking part and leaving may take before the projector goes on without.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often dealing is tried again at once when others deal too.
@@ -153,6 +155,14 @@ impl Heard {
         }
         (live, silent)
     }
+}
+
+/// Whether every process among `known` has learned since then what is the case now, or is gone.
+pub(crate) async fn heard_by_all(store: &dyn Store, known: &[Member]) -> Result<bool, StoreFault> {
+    let members = store.sharing().await?.members;
+    // Who beats again has read everything.
+    let heard = |member: &Member| known.iter().find(|known| known.id == member.id).is_none_or(|known| known.beats < member.beats);
+    Ok(members.iter().all(heard))
 }
 
 /// The partitions dealt out so that `id` has its share and no more; `None` when that is so already.

@@ -4,6 +4,7 @@ use crate::{
     Databases, Projection, ReadFault, ViewName,
     partitions::Partitions,
     projector::chain,
+    sharing::{HEARD_WITHIN, heard_by_all},
     store::{Member, Parked, Sharing, Standing, StoreFault, Table},
 };
 use contract::operations::{PartitionStatus, ProjectionStatus, Projections, RebuildProgress};
@@ -11,9 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long a projector may take to hear that it shall stop.
-const HEARD_WITHIN: Duration = Duration::from_millis(1_500);
-/// How often it is asked whether it has.
+/// How often it is asked whether projectors have heard that they shall stop.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long a projector may be silent before it counts as stopped.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_secs(15);
@@ -158,15 +157,10 @@ pub async fn pause(databases: &Databases, projection: Projection) -> Result<(), 
     store.pause(true).await?;
     let known = store.sharing().await?.members;
     let deadline = Instant::now() + HEARD_WITHIN;
-    loop {
-        let members = store.sharing().await?.members;
-        // Who beats again has heard it.
-        let heard = |member: &Member| known.iter().find(|known| known.id == member.id).is_none_or(|known| known.beats < member.beats);
-        if members.iter().all(heard) || Instant::now() >= deadline {
-            return Ok(());
-        }
+    while !heard_by_all(&*store, &known).await? && Instant::now() < deadline {
         sleep(ASK_EVERY).await;
     }
+    Ok(())
 }
 
 /// Lets the projectors of a projection go on; they do within a second.

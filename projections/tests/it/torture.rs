@@ -348,7 +348,7 @@ async fn the_journal_is_written_once_however_often_processes_come_and_go() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyone_sees_what_they_did_or_is_told_that_it_does_not_show_yet() {
     world(async |world| {
-        let launches = 20 * rounds();
+        let launches = LAUNCHES * rounds();
         world.catalogue(launches).await;
         let stop = CancellationToken::new();
         let (mut fresh, mut stale) = (0, 0);
