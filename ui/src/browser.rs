@@ -90,6 +90,56 @@ pub fn set_title(title: &str) {
     dioxus::document::document().set_title(title.to_owned());
 }
 
+/// The cookie that holds the `Astro-Position` of the last command, so that a page loaded anew is not older, whoever renders it.
+#[cfg(any(feature = "web", feature = "server"))]
+const POSITION_COOKIE: &str = "astro-position";
+/// How long that matters, in seconds: by then every view shows it, or an operator has paused it.
+#[cfg(feature = "web")]
+const POSITION_SECONDS: u32 = 120;
+
+/// Keeps where the last command stands.
+pub fn keep_position(position: &str) {
+    #[cfg(feature = "web")]
+    {
+        use wasm_bindgen::JsCast as _;
+        let document = web_sys::window().and_then(|window| window.document());
+        if let Some(document) = document.and_then(|document| document.dyn_into::<web_sys::HtmlDocument>().ok()) {
+            let _ = document.set_cookie(&format!("{POSITION_COOKIE}={position}; Path=/; Max-Age={POSITION_SECONDS}; SameSite=Lax"));
+        }
+    }
+    #[cfg(not(feature = "web"))]
+    let _ = position;
+}
+
+/// Where the last command stands, from the browser's cookies or, on the server, from those that came with the request.
+#[must_use]
+pub fn last_position() -> Option<String> {
+    #[cfg(feature = "web")]
+    {
+        use wasm_bindgen::JsCast as _;
+        let document = web_sys::window()?.document()?.dyn_into::<web_sys::HtmlDocument>().ok()?;
+        position_in(&document.cookie().ok()?)
+    }
+    #[cfg(all(feature = "server", not(feature = "web")))]
+    {
+        let context = dioxus::fullstack::FullstackContext::current()?;
+        let parts = context.parts_mut();
+        parts.headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok()).find_map(position_in)
+    }
+    #[cfg(not(any(feature = "web", feature = "server")))]
+    None
+}
+
+/// The position in a line of cookies; nothing that has not its form, such as `launch/<id>@7`, for that would fail every read.
+#[cfg(any(feature = "web", feature = "server"))]
+fn position_in(cookies: &str) -> Option<String> {
+    let value = cookies.split(';').find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| *name == POSITION_COOKIE))?.1;
+    let (stream, sequence) = value.rsplit_once('@')?;
+    let (kind, id) = stream.split_once('/')?;
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    (word(kind) && word(id) && sequence.parse::<u64>().is_ok()).then(|| value.to_owned())
+}
+
 /// The theme chosen by hand: `light`, `dark`, or nothing for the system's.
 #[must_use]
 pub fn theme() -> Option<String> {
@@ -131,4 +181,25 @@ pub fn go(address: &str) {
     }
     #[cfg(not(feature = "web"))]
     let _ = address;
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_found_among_cookies_and_taken_only_in_its_form() {
+        assert_eq!(position_in("a=b; astro-position=launch/7f0d-1@42").as_deref(), Some("launch/7f0d-1@42"));
+        for bad in [
+            "",
+            "a=b",
+            "astro-position=",
+            "astro-position=launch/1",
+            "astro-position=launch/1@x",
+            "astro-position=/@1",
+            "xastro-position=launch/1@2",
+        ] {
+            assert_eq!(position_in(bad), None, "{bad}");
+        }
+    }
 }

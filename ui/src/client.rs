@@ -77,6 +77,17 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
     pub(crate) position: Option<String>,
+    /// `Astro-Stale`: what is read is older than asked for.
+    pub(crate) stale: bool,
+}
+
+/// A read of a bare list, which cannot say by itself that it is older than the last command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read<T> {
+    /// What was read.
+    pub body: T,
+    /// Whether it is older than the last command.
+    pub stale: bool,
 }
 
 /// What one person wants once: the key under which a command is asked, kept while asking again after a network failure, and
@@ -113,8 +124,14 @@ impl Intent {
 
 /// Reads.
 pub(crate) async fn get<T: DeserializeOwned>(path: String) -> Answer<T> {
-    let position = POSITION.with_borrow(Clone::clone);
-    call(Ask { method: Method::Get, path, body: None, key: None, position }).await.and_then(|reply| parse(&reply))
+    read(path).await.map(|read| read.body)
+}
+
+/// Reads what cannot say by itself whether it is older than the last command.
+pub(crate) async fn read<T: DeserializeOwned>(path: String) -> Answer<Read<T>> {
+    let position = POSITION.with_borrow(Clone::clone).or_else(crate::browser::last_position);
+    let reply = call(Ask { method: Method::Get, path, body: None, key: None, position }).await?;
+    Ok(Read { body: parse(&reply)?, stale: reply.stale })
 }
 
 /// Reads with a query.
@@ -140,6 +157,7 @@ pub(crate) async fn command<T: DeserializeOwned>(intent: Intent, method: Method,
     let reply = answer?;
     if let Some(position) = &reply.position {
         POSITION.set(Some(position.clone()));
+        crate::browser::keep_position(position);
     }
     parse(&reply)
 }

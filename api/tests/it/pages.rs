@@ -29,7 +29,7 @@ fn built() -> PathBuf {
 async fn pages_and_files_are_served_beside_the_services() {
     let folder = built();
     let world = World::with_pages(Some(folder.clone())).await;
-    let (_, slug) = world.launch(Flight::default()).await;
+    let (launch, slug) = world.launch(Flight::default()).await;
     let client = world.visitor();
     let get = |path: &'static str| client.request(Method::GET, path);
 
@@ -56,6 +56,14 @@ async fn pages_and_files_are_served_beside_the_services() {
     let page = client.get(&format!("/launches/{slug}")).await;
     assert!(page.status.is_success() && page.body.as_str().unwrap().contains("Cape Canaveral"), "{page:?}");
     assert_eq!(client.get("/launches/no-such-launch").await.status, 404);
+    // A page loaded anew after a command is not older than that, or says so: the browser keeps where the command stands.
+    for (path, sequence, old) in
+        [(format!("/launches/{slug}"), 1, false), (format!("/launches/{slug}"), 99, true), ("/".to_owned(), 99, true)]
+    {
+        let cookie = format!("astro-position=launch/{launch}@{sequence}");
+        let page = client.send(client.request(Method::GET, &path).header("cookie", cookie)).await;
+        assert_eq!(page.body.as_str().unwrap().contains("may be out of date"), old, "{path} at {sequence}: {page:?}");
+    }
     for desk in ["/supplier", "/supplier/launches/x", "/employee/bookings", "/admin/logs"] {
         let shell = client.get(desk).await;
         assert!(shell.status.is_success() && shell.body.as_str().unwrap().contains("id=\"main\""), "{desk}: {shell:?}");

@@ -5,7 +5,7 @@ use super::is;
 use crate::{
     browser,
     client::{self, Answer, ListQuery},
-    components::{Button, ButtonKind, Empty, Failed, Field, Loading, Notice, NoticeKind},
+    components::{Button, ButtonKind, Empty, Failed, Field, Loading, Notice, NoticeKind, Stale},
     desk::{Icon, PageHead, Pages, Search, Shape, Sieve, Sift, draw, words},
     format,
 };
@@ -167,6 +167,9 @@ fn Stream(sift: ReadSignal<Sift>) -> Element {
                 }
                 rsx! {
                     section { class: "card list",
+                        if page.stale {
+                            Stale {}
+                        }
                         ol { class: "events",
                             for event in page.items.iter().cloned() {
                                 EventLine { key: "{event.position}", event, sift: now.clone() }

@@ -1,6 +1,6 @@
 //! Every call, by service, as `contract` names its types.
 
-use super::{Answer, Intent, Method, command, get, get_with, send};
+use super::{Answer, Intent, Method, Read, command, get, get_with, read, send};
 use contract::{
     Page,
     account::{Me, SignIn, SignUp},
@@ -215,8 +215,8 @@ pub async fn supplier_launch_bookings(launch: &str, query: &ListQuery) -> Answer
     get_with(&format!("/api/supplier/launches/{}/bookings", part(launch)), query).await
 }
 /// Own rockets.
-pub async fn rockets() -> Answer<Vec<Rocket>> {
-    get("/api/supplier/rockets".to_owned()).await
+pub async fn rockets() -> Answer<Read<Vec<Rocket>>> {
+    read("/api/supplier/rockets".to_owned()).await
 }
 /// Brings a rocket into service.
 pub async fn add_rocket(intent: Intent, ask: &AddRocket) -> Answer<Rocket> {

@@ -50,6 +50,6 @@ pub fn Failed(what: String, problem: Problem, #[props(default)] onretry: Option<
 #[component]
 pub fn Stale() -> Element {
     rsx! {
-        p { class: "stale", role: "status", "Catching up: your last change is saved and will show here in a moment." }
+        p { class: "stale", role: "status", "This may be out of date: your last change is saved and shows here as soon as the page has caught up." }
     }
 }

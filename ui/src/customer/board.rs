@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     browser, client,
-    components::{Empty, Failed, LaunchPill, Loading, Meter, Pager, Title, Trajectory},
+    components::{Empty, Failed, LaunchPill, Loading, Meter, Pager, Stale, Title, Trajectory},
     format,
 };
 use contract::{Destination, Status, launch::LaunchCard};
@@ -56,6 +56,9 @@ pub(super) fn Board(address: ReadSignal<BoardAddress>) -> Element {
                 },
                 Some(Ok(found)) => rsx! {
                     Destinations { address: asked.clone(), counts: found.destinations.clone() }
+                    if found.launches.stale {
+                        Stale {}
+                    }
                     div { class: "results-head",
                         h2 { class: "results-title", "aria-live": "polite",
                             {format::plural(found.launches.total, "launch", "launches")}

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     browser,
     client::{self, Answer},
-    components::{Empty, Failed, Loading, Notice, NoticeKind, Title},
+    components::{Empty, Failed, Loading, Notice, NoticeKind, Stale, Title},
     format,
     session::{Session, use_session},
 };
@@ -132,6 +132,9 @@ fn Steps(trip: Trip, at: At, reload: Callback<()>, onedit: Callback<()>) -> Elem
         }
         main { class: "page split", id: "content",
             div { class: "stack",
+                if trip.stale {
+                    Stale {}
+                }
                 match at {
                     At::Passengers => rsx! { Passengers { trip: trip.clone(), onnamed: reload } },
                     At::Payment => rsx! { Payment { trip: trip.clone(), onpaid: reload, onedit } },

@@ -13,7 +13,7 @@ use crate::{
     browser,
     client::{self, use_intent},
     components::{
-        Button, ButtonKind, Empty, Failed, LaunchPill, Loading, Moment, Notice, NoticeKind, SeatMap, Timeline, Title, Trajectory,
+        Button, ButtonKind, Empty, Failed, LaunchPill, Loading, Moment, Notice, NoticeKind, SeatMap, Stale, Timeline, Title, Trajectory,
     },
     format,
     session::{Session, use_session},
@@ -156,6 +156,9 @@ fn Shown(first: LaunchPage, seats: String) -> Element {
         }
         main { class: "page split", id: "content",
             div { class: "stack",
+                if page.stale {
+                    Stale {}
+                }
                 dl { class: "facts",
                     Fact { name: "Price per seat", value: card.price.to_string(), data: true }
                     Fact { name: "Seats left", value: format!("{} of {}", card.left(), card.capacity), data: true }

@@ -134,8 +134,11 @@ fn BookingDetail(sift: Sift) -> Element {
 
 #[component]
 fn TripDetail(trip: Trip) -> Element {
-    let Trip { booking, launch, .. } = trip;
+    let Trip { booking, launch, stale, .. } = trip;
     rsx! {
+        if stale {
+            Stale {}
+        }
         dl { class: "pairs",
             dt { "State" }
             dd { BookingPill { status: booking.status } }

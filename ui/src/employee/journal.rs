@@ -2,7 +2,7 @@
 
 use crate::{
     client::{self, Answer, ListQuery},
-    components::Empty,
+    components::{Empty, Stale},
     desk::{Column, Icon, PageHead, Pages, Row, Shape, Sieve, Sift, Table, amount, draw, exact, words},
     format,
 };
@@ -110,6 +110,9 @@ fn Book(journal: Journal, sift: Sift) -> Element {
     ];
     let rows = page.items.iter().map(row).collect::<Vec<_>>();
     rsx! {
+        if page.stale {
+            Stale {}
+        }
         section { class: "stack",
             div { class: "panel-head outside",
                 h2 { "Balances" }

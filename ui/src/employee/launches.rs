@@ -117,6 +117,9 @@ fn LaunchDetail(sift: Sift) -> Element {
             {draw(launch, "The launch", |launch| {
                 let card = launch.card.clone();
                 rsx! {
+                    if launch.stale {
+                        Stale {}
+                    }
                     dl { class: "pairs",
                         dt { "State" }
                         dd { LaunchPill { status: card.status } }

@@ -3,7 +3,7 @@
 use super::today::launch_bars;
 use crate::{
     client::{self, ListQuery},
-    components::{Empty, LaunchPill},
+    components::{Empty, LaunchPill, Stale},
     desk::{Bar, Bars, Column, PageHead, Pages, Row, Search, Sieve, Sift, Table, amount, draw},
     format,
 };
@@ -29,6 +29,9 @@ pub fn Revenue(sift: ReadSignal<Sift>) -> Element {
     let now = sift.read().clone();
     rsx! {
         PageHead { title: "Revenue", desk: "Employee", note: "captured minus refunded, from the journal" }
+        if matches!(&*launches.read(), Some(Ok(page)) if page.stale) {
+            Stale {}
+        }
         div { class: "two", "data-even": "true",
             section { class: "card",
                 div { class: "panel-head",

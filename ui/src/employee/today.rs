@@ -3,7 +3,7 @@
 use super::bookings;
 use crate::{
     client,
-    components::Empty,
+    components::{Empty, Stale},
     desk::{Bar, Bars, MonthChart, PageHead, Table, Tile, draw, short_money},
     format,
 };
@@ -38,6 +38,9 @@ fn Day(today: Today) -> Element {
     let rows = today.latest.iter().map(bookings::row).collect::<Vec<_>>();
     rsx! {
         PageHead { title: "Today", desk: "Employee", position: today.position, at: today.as_of }
+        if today.stale {
+            Stale {}
+        }
         div { class: "tiles",
             Tile { label: "Captured today", value: short_money(today.captured_today), note: "{short_money(today.captured)} in all" }
             Tile {

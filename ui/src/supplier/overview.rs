@@ -20,7 +20,7 @@ const DAY_SECONDS: i64 = 86_400;
 /// The page.
 #[component]
 pub fn Overview() -> Element {
-    let summary = use_resource(client::supplier_summary);
+    let summary = use_resource(|| client::fresh(client::supplier_summary, |summary| summary.stale));
     let next = use_resource(|| client::fresh(next_launches, |page| page.stale));
     rsx! {
         {draw(summary, "The overview", |summary| rsx! { Glance { summary: summary.clone() } })}
@@ -48,6 +48,9 @@ fn Glance(summary: SupplierSummary) -> Element {
             actions: rsx! {
                 Link { class: "btn", "data-kind": "primary", to: "/supplier/schedule", "Schedule a launch" }
             },
+        }
+        if summary.stale {
+            Stale {}
         }
         div { class: "tiles",
             Tile { label: "Launches on sale", value: format::count(summary.open_launches), note: "{format::count(summary.capacity)} seats in all" }

@@ -3,7 +3,7 @@
 use crate::{
     browser,
     client::{self, use_intent},
-    components::{Button, ButtonKind, Choice, Empty, Field, Notice, NoticeKind, Pill},
+    components::{Button, ButtonKind, Choice, Empty, Field, Notice, NoticeKind, Pill, Stale},
     desk::{Column, MiniCabin, PageHead, Row, Table, draw, fields_of},
     format,
 };
@@ -27,8 +27,9 @@ pub fn Rockets() -> Element {
         let wanted = done();
         let mut rockets = client::rockets().await?;
         for _ in 0..SHOWN_TRIES_MAX {
-            let shown =
-                wanted.as_ref().is_none_or(|(_, rocket)| rockets.iter().any(|one| one.id == rocket.id && one.retired == rocket.retired));
+            let shown = wanted
+                .as_ref()
+                .is_none_or(|(_, rocket)| rockets.body.iter().any(|one| one.id == rocket.id && one.retired == rocket.retired));
             if shown {
                 break;
             }
@@ -44,14 +45,14 @@ pub fn Rockets() -> Element {
             Notice { kind: NoticeKind::Good, "{words}" }
         }
         div { class: "two", "data-top": "true",
-            {draw(rockets, "The rockets", |rockets| rsx! { Fleet { rockets: rockets.clone(), changed } })}
+            {draw(rockets, "The rockets", |rockets| rsx! { Fleet { rockets: rockets.body.clone(), stale: rockets.stale, changed } })}
             AddForm { changed }
         }
     }
 }
 
 #[component]
-fn Fleet(rockets: Vec<Rocket>, changed: Callback<(String, Rocket)>) -> Element {
+fn Fleet(rockets: Vec<Rocket>, stale: bool, changed: Callback<(String, Rocket)>) -> Element {
     if rockets.is_empty() {
         return rsx! {
             div { class: "card", Empty { title: "No rockets yet", "Add the first one; launches are scheduled with it." } }
@@ -87,7 +88,12 @@ fn Fleet(rockets: Vec<Rocket>, changed: Callback<(String, Rocket)>) -> Element {
         })
         .collect::<Vec<_>>();
     rsx! {
-        Table { caption: "Own rockets", columns, rows, short: true }
+        div {
+            if stale {
+                Stale {}
+            }
+            Table { caption: "Own rockets", columns, rows, short: true }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub fn Schedule() -> Element {
     let facts = use_resource(|| async {
         let (rockets, spaceports) = futures_util::future::join(client::rockets(), client::spaceports()).await;
-        let rockets: Vec<Rocket> = rockets?.into_iter().filter(|rocket| !rocket.retired).collect();
+        let rockets: Vec<Rocket> = rockets?.body.into_iter().filter(|rocket| !rocket.retired).collect();
         Ok((rockets, spaceports?))
     });
     rsx! {

@@ -29,7 +29,7 @@ fn standing(name: &str, views: &[ProjectionStatus]) -> (&'static str, &'static s
         return ("", "Unknown", String::new());
     };
     if view.paused {
-        return ("delayed", "Paused", "Nothing is folded until somebody resumes it. What it shows is marked as out of date.".to_owned());
+        return ("delayed", "Paused", "Nothing is folded until somebody resumes it: it shows everything as it was.".to_owned());
     }
     let behind = views.iter().any(|view| view.lag_events > 0);
     match view.state.split_once(": ").map_or((view.state.as_str(), ""), |(word, why)| (word, why)) {
@@ -117,7 +117,7 @@ fn PauseButton(name: String, title: String, paused: bool, onchanged: Callback<()
         }
         if asking() {
             Dialog { id: "ask-{button}", title: "Pause {title}?", onclose: move |()| asking.set(false), back_to: button,
-                p { "{seen_by} everything as it is now, marked as out of date, until somebody resumes it. Selling, paying and refunding go on: only what is shown waits." }
+                p { "{seen_by} everything as it is now until somebody resumes it; who has just changed something is told that it may be out of date. Selling, paying and refunding go on: only what is shown waits." }
                 div { class: "dialog-actions",
                     Button { onclick: move |_| asking.set(false), "Leave it running" }
                     Button { kind: ButtonKind::Danger, busy: busy(), onclick: move |_| set.call(true), "Pause it" }
