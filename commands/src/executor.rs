@@ -45,7 +45,7 @@ pub struct Limits {
     pub deadline: Duration,
     /// How often a command is decided again because another process was first, or the store failed.
     pub attempts: u32,
-    /// By how many events a stream grows before its next snapshot is made.
+    /// By how many events a stream grows at least before its next snapshot is made; more if that is large.
     pub snapshot_every_events: u64,
     /// One in so many snapshots that are used is compared with a full fold; 0 is none.
     pub snapshot_check_one_in: u32,
@@ -64,7 +64,7 @@ impl Default for Limits {
             idle_after: Duration::from_secs(300),
             deadline: Duration::from_secs(10),
             attempts: 20,
-            snapshot_every_events: 500,
+            snapshot_every_events: 100,
             snapshot_check_one_in: 100,
             guards: Guards::default(),
         }

@@ -1,12 +1,22 @@
 //! A command on its way through a shard, with its decider's types erased, so that one shard serves all kinds of streams.
 
-use super::{RETRY_AFTER, snapshot::Snapshot};
+use super::{
+    RETRY_AFTER,
+    snapshot::{BYTES_PER_EVENT, Snapshot},
+};
 use crate::{
     Ask, Done, Failure, StoreError, StreamVersion,
     store::{self, Entry, Key, NewEvent, Rows, Stored},
 };
 use domain::{Decider, Named};
-use std::{any::Any, marker::PhantomData, sync::Arc};
+use std::{
+    any::Any,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::Instant,
@@ -28,7 +38,7 @@ pub(super) trait Hot: Send {
     fn restore(&mut self, version: u64, state: &str) -> serde_json::Result<()>;
     /// Whether a snapshot says the same.
     fn same(&self, state: &str) -> bool;
-    /// A snapshot, if the stream has grown by so many events since the last one.
+    /// A snapshot, if the stream has grown by so many events since the last one, and by enough to be worth its size.
     fn snapshot(&mut self, key: &Key, every_events: u64) -> Option<Snapshot>;
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
@@ -40,6 +50,8 @@ pub(super) struct HotState<D> {
     pub(super) version: u64,
     /// The version of the last snapshot.
     snapshot: u64,
+    /// The size of the last snapshot, once it is written.
+    snapshot_bytes: Arc<AtomicU64>,
 }
 
 impl<D: Decider> Hot for HotState<D> {
@@ -56,7 +68,8 @@ impl<D: Decider> Hot for HotState<D> {
         D::STATE_VERSION.try_into().unwrap_or(i32::MAX)
     }
     fn restore(&mut self, version: u64, state: &str) -> serde_json::Result<()> {
-        *self = Self { state: serde_json::from_str(state)?, version, snapshot: version };
+        let snapshot_bytes = Arc::new(AtomicU64::new(state.len() as u64));
+        *self = Self { state: serde_json::from_str(state)?, version, snapshot: version, snapshot_bytes };
         Ok(())
     }
     fn same(&self, state: &str) -> bool {
@@ -64,16 +77,21 @@ impl<D: Decider> Hot for HotState<D> {
         stored.is_ok_and(|stored| serde_json::to_value(&self.state).is_ok_and(|state| state == stored))
     }
     fn snapshot(&mut self, key: &Key, every_events: u64) -> Option<Snapshot> {
-        if self.version - self.snapshot < every_events {
+        let bytes = self.snapshot_bytes.load(Ordering::Relaxed);
+        if self.version - self.snapshot < every_events.max(bytes / BYTES_PER_EVENT) {
             return None;
         }
         self.snapshot = self.version;
-        let state = self.state.clone();
+        let (state, snapshot_bytes) = (self.state.clone(), self.snapshot_bytes.clone());
         Some(Snapshot {
             key: key.clone(),
             version: self.version,
             state_version: self.state_version(),
-            state: Box::new(move || serde_json::to_string(&state)),
+            state: Box::new(move || {
+                let state = serde_json::to_string(&state)?;
+                snapshot_bytes.store(state.len() as u64, Ordering::Relaxed);
+                Ok(state)
+            }),
         })
     }
     fn as_any(&self) -> &dyn Any {
