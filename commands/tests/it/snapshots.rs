@@ -19,7 +19,7 @@ fn limits() -> Limits {
 /// `cabin-1` with `events` events, and a snapshot of it at least at `events - 10`.
 async fn long_stream(world: &World, events: u32) -> Executor {
     let executor = world.executor_with(limits());
-    executor.execute::<Cabin>(&Id(1), Command::Open { seats: 1_000 }, &ask()).await.unwrap();
+    executor.execute::<Cabin>(&Id(1), Command::Open { seats: 40 }, &ask()).await.unwrap();
     for n in 2..=events {
         executor.execute::<Cabin>(&Id(1), take(n), &ask()).await.unwrap();
         // One is due at every tenth, or soon after where the last is not yet written.
