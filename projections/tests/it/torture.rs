@@ -19,13 +19,17 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const LAUNCHES: u128 = 6;
 /// A process that is gone is replaced within this time.
 const TAKEOVER_MAX: Duration = Duration::from_secs(5);
 
 /// How many times as long as usual to go on.
 fn rounds() -> u128 {
     std::env::var("ASTRO_TORTURE").map_or(1, |rounds| rounds.parse().unwrap())
+}
+
+/// Enough launches for everyone.
+fn launches() -> u128 {
+    6 * rounds()
 }
 
 /// People who hold, book and cancel seats at random.
@@ -37,12 +41,12 @@ struct People {
 
 impl People {
     async fn come(world: &World, seed: u64) -> Self {
-        world.catalogue(LAUNCHES).await;
+        world.catalogue(launches()).await;
         Self { random: Random(seed), taken: HashSet::new(), next: 100 }
     }
     async fn trade(&mut self, world: &World, deals: u128) {
         for person in self.next..self.next + deals * rounds() {
-            let on = u128::from(self.random.below(LAUNCHES as u64));
+            let on = u128::from(self.random.below(launches() as u64));
             let seat = format!("{}{}", 1 + self.random.below(5), ["A", "B", "C", "D"][self.random.below(4) as usize]);
             if !self.taken.insert((on, seat.clone())) {
                 continue;
@@ -348,7 +352,7 @@ async fn the_journal_is_written_once_however_often_processes_come_and_go() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyone_sees_what_they_did_or_is_told_that_it_does_not_show_yet() {
     world(async |world| {
-        let launches = LAUNCHES * rounds();
+        let launches = launches();
         world.catalogue(launches).await;
         let stop = CancellationToken::new();
         let (mut fresh, mut stale) = (0, 0);
