@@ -56,8 +56,10 @@ fn program() -> PathBuf {
     std::env::var_os("ASTRO_TEST_ASTRO").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_astro")), PathBuf::from)
 }
 
-fn start(place: &Namespace, port: u16) -> Child {
-    Command::new(program())
+/// The binary with every role, in this namespace.
+pub(crate) fn all_roles(place: &Namespace, port: u16) -> Command {
+    let mut command = Command::new(program());
+    command
         .args(["all", "--listen", &format!("127.0.0.1:{port}"), "--mailbox", "127.0.0.1:0"])
         .env("ASTRO_POSTGRES_URL", &place.postgres_url)
         .env("ASTRO_NATS_URL", &place.nats_url)
@@ -66,12 +68,15 @@ fn start(place: &Namespace, port: u16) -> Child {
         .env("ASTRO_PREFIX", &place.prefix)
         .env_remove("ASTRO_UI")
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::inherit());
+    command
 }
 
-async fn serving(base: &str) {
+fn start(place: &Namespace, port: u16) -> Child {
+    all_roles(place, port).spawn().unwrap()
+}
+
+pub(crate) async fn serving(base: &str) {
     let (client, began) = (Client::new(base), Instant::now());
     while !client.try_send(client.request(Method::GET, "/health")).await.is_ok_and(|reply| reply.status.is_success()) {
         assert!(began.elapsed() < Duration::from_secs(30), "astro does not serve");

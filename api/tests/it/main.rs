@@ -10,6 +10,7 @@ mod import;
 mod journey;
 mod live;
 mod matrix;
+mod metrics;
 mod operators;
 mod pages;
 mod sessions;

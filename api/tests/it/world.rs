@@ -27,7 +27,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use std::{collections::BTreeSet, path::PathBuf};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, oneshot},
+    task::JoinHandle,
+};
 use uuid::Uuid;
 
 pub(crate) const PASSWORD: &str = "a long enough password";
@@ -84,6 +87,10 @@ impl Namespace {
     }
 }
 
+/// Transactions hold back the logs of all databases of a server: held for reading by every world, for writing by a test that leaves
+/// one open.
+pub(crate) static OPEN_TRANSACTION: RwLock<()> = RwLock::const_new(());
+
 pub(crate) struct World {
     pub(crate) base: String,
     pub(crate) app: App,
@@ -91,6 +98,7 @@ pub(crate) struct World {
     place: Namespace,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
+    _calm: RwLockReadGuard<'static, ()>,
 }
 
 pub(crate) fn step(name: &str) -> Ask {
@@ -183,6 +191,7 @@ impl World {
 
     /// With the apps in this folder.
     pub(crate) async fn with_pages(ui: Option<PathBuf>) -> Self {
+        let calm = OPEN_TRANSACTION.read().await;
         let place = Namespace::make().await;
         let mut config = place.config();
         config.ui = ui;
@@ -196,7 +205,7 @@ impl World {
             let _ = stopped.await;
         }));
         fleet(&app.executor).await;
-        Self { base, app, servers, place, stop, running }
+        Self { base, app, servers, place, stop, running, _calm: calm }
     }
 
     /// Stops everything and leaves nothing behind.
