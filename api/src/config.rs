@@ -99,9 +99,7 @@ impl Config {
     /// Where Prometheus may ask, if anywhere.
     pub fn metrics_listen(&self) -> Result<Option<SocketAddr>> {
         let address = Some(self.metrics_listen.trim()).filter(|address| !address.is_empty());
-        address
-            .map(|address| address.parse().context("ASTRO_METRICS_LISTEN is not an address and port such as 127.0.0.1:9100"))
-            .transpose()
+        address.map(|address| address.parse().context("ASTRO_METRICS_LISTEN is not an address and port such as 127.0.0.1:9100")).transpose()
     }
     /// The folder of the keys.
     pub fn keys(&self) -> Result<&std::path::Path> {

@@ -115,36 +115,37 @@ pub(crate) async fn let_go(pool: &PgPool, jobs: &[i64], now: Timestamp) -> Resul
     Ok(())
 }
 
+/// Records that jobs are done. One that is not recorded runs again.
+pub(crate) async fn done(pool: &PgPool, jobs: &[i64]) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM scheduler.jobs WHERE id = ANY($1)").bind(jobs).execute(pool).await?;
+    Ok(())
+}
+
 impl Job {
     pub(crate) fn id(&self) -> i64 {
         self.id
     }
 
-    /// Does the work and records that it is done, or when to try again.
-    pub(crate) async fn run(self, scheduler: &Scheduler) -> i64 {
-        let outcome = self.work(scheduler).await;
-        let recorded = match &outcome {
-            Ok(()) => sqlx::query("DELETE FROM scheduler.jobs WHERE id = $1").bind(self.id).execute(&scheduler.pool).await,
-            Err(NotYet(why)) => {
-                let doubled = RETRY_AFTER * 2_u32.saturating_pow(u32::try_from(self.attempts - 1).unwrap_or_default().min(16));
-                let wait = doubled.min(RETRY_AFTER_MAX);
-                if self.attempts >= STUCK_AFTER {
-                    tracing::error!(job.kind = self.work.kind(), cause = %self.cause, "Job is stuck after {} tries: {why}", self.attempts);
-                } else {
-                    tracing::warn!(job.kind = self.work.kind(), cause = %self.cause, "Job is tried again in {} s: {why}", wait.as_secs());
-                }
-                sqlx::query("UPDATE scheduler.jobs SET run_at = $2, error = $3 WHERE id = $1")
-                    .bind(self.id)
-                    .bind(Moment(scheduler.clock.now() + wait))
-                    .bind(why)
-                    .execute(&scheduler.pool)
-                    .await
-            }
-        };
+    /// Does the work, or records when to try again; says whether it is done.
+    pub(crate) async fn run(self, scheduler: &Scheduler) -> (i64, bool) {
+        let Err(NotYet(why)) = self.work(scheduler).await else { return (self.id, true) };
+        let doubled = RETRY_AFTER * 2_u32.saturating_pow(u32::try_from(self.attempts - 1).unwrap_or_default().min(16));
+        let wait = doubled.min(RETRY_AFTER_MAX);
+        if self.attempts >= STUCK_AFTER {
+            tracing::error!(job.kind = self.work.kind(), cause = %self.cause, "Job is stuck after {} tries: {why}", self.attempts);
+        } else {
+            tracing::warn!(job.kind = self.work.kind(), cause = %self.cause, "Job is tried again in {} s: {why}", wait.as_secs());
+        }
+        let recorded = sqlx::query("UPDATE scheduler.jobs SET run_at = $2, error = $3 WHERE id = $1")
+            .bind(self.id)
+            .bind(Moment(scheduler.clock.now() + wait))
+            .bind(why)
+            .execute(&scheduler.pool)
+            .await;
         if let Err(error) = recorded {
             tracing::warn!(job.kind = self.work.kind(), "The outcome of a job was not recorded; it runs again: {error}");
         }
-        self.id
+        (self.id, false)
     }
 
     async fn work(&self, scheduler: &Scheduler) -> Result<(), NotYet> {

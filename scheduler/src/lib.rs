@@ -21,18 +21,29 @@ pub use mailbox::Mailbox;
 pub use notification::{Mailer, Notifications};
 
 use commands::{Executor, clock::Clock};
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use mongodb::Database;
 use nats::Feed;
 use payment::Gateway;
 use reaction::{Reacted, Reactions};
 use sqlx::PgPool;
-use std::{collections::BTreeSet, fmt::Display, future::Future, sync::Arc, time::Duration};
-use tokio::{sync::Notify, time::sleep};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt::Display,
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How many jobs run at the same time.
 const JOBS_MAX: usize = 8;
+/// How many jobs are taken at once, to be done one after another; far fewer than can be done while they are left to us.
+const TAKEN_MAX: usize = 64;
 /// How often due jobs, mails and deliveries are looked for when nothing wakes the loop that does them.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a loop rests after a failure of a server behind it.
@@ -144,29 +155,48 @@ async fn react(scheduler: &Scheduler, jobs_queued: &Notify, stop: &CancellationT
 async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Notify, stop: &CancellationToken) {
     let Scheduler { pool, clock, .. } = scheduler;
     let mut running = FuturesUnordered::new();
+    let mut waiting = VecDeque::new();
     let mut ours: BTreeSet<i64> = BTreeSet::new();
+    let mut look = true;
+    let mut turns = interval(LOOK_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
-        if running.len() < JOBS_MAX {
+        if look && waiting.is_empty() {
             // Not cut off by `stop`: what was taken without our knowing would wait until it counts as abandoned.
-            match job::take(pool, clock.now(), JOBS_MAX - running.len()).await {
+            match job::take(pool, clock.now(), TAKEN_MAX).await {
                 Ok(jobs) => {
-                    for job in jobs {
-                        ours.insert(job.id());
-                        running.push(job.run(scheduler));
-                    }
+                    look = jobs.len() == TAKEN_MAX;
+                    ours.extend(jobs.iter().map(job::Job::id));
+                    waiting.extend(jobs);
                 }
                 Err(error) => rest(stop, "take jobs", error).await,
             }
         }
+        while running.len() < JOBS_MAX
+            && let Some(job) = waiting.pop_front()
+        {
+            running.push(job.run(scheduler));
+        }
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some(id) = running.next() => {
-                ours.remove(&id);
+            Some(ended) = running.next() => {
+                // Those that ended meanwhile are recorded with it, in one statement.
+                let mut all = vec![ended];
+                while let Some(Some(ended)) = running.next().now_or_never() {
+                    all.push(ended);
+                }
+                let done: Vec<i64> = all.iter().filter(|(_, done)| *done).map(|(id, _)| *id).collect();
+                if let Err(error) = job::done(pool, &done).await {
+                    tracing::warn!("{} jobs were not recorded as done; they run again: {error}", done.len());
+                }
+                for (id, _) in all {
+                    ours.remove(&id);
+                }
                 mails_queued.notify_one();
             }
-            () = jobs_queued.notified(), if running.len() < JOBS_MAX => {}
-            () = sleep(LOOK_EVERY), if running.len() < JOBS_MAX => {}
+            () = jobs_queued.notified() => look = true,
+            _ = turns.tick() => look = true,
         }
     }
     drop(running);

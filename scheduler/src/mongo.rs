@@ -4,8 +4,9 @@ use contract::page::{Listing, PER_PAGE_MAX};
 use jiff::Timestamp;
 use mongodb::{
     bson::{Bson, DateTime, Document, doc},
-    error::{ErrorKind, WriteFailure},
+    error::{ErrorKind, InsertManyError, WriteFailure},
 };
+use std::collections::HashSet;
 
 /// The longest text searched for, in characters.
 const SEARCH_CHARACTERS_MAX: usize = 100;
@@ -52,9 +53,18 @@ pub(crate) fn search(words: &str, fields: &[&str]) -> Option<Document> {
     Some(doc! { "$or": any })
 }
 
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// Which of many documents the server refused because there is one with their id; none when it refused any for another reason.
+pub(crate) fn duplicates(error: &mongodb::error::Error) -> Option<HashSet<usize>> {
+    let ErrorKind::InsertMany(InsertManyError { write_errors: Some(refused), write_concern_error: None, .. }) = &*error.kind else {
+        return None;
+    };
+    refused.iter().map(|refusal| (refusal.code == DUPLICATE_KEY).then_some(refusal.index)).collect()
+}
+
 /// Whether the server refused a second document with one id.
 pub(crate) fn is_duplicate(error: &mongodb::error::Error) -> bool {
-    const DUPLICATE_KEY: i32 = 11_000;
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
         ErrorKind::Command(error) => error.code == DUPLICATE_KEY,

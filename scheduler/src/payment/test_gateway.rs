@@ -10,6 +10,11 @@ use mongodb::{
     Collection, Database,
     bson::{Document, doc},
 };
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError},
+};
+use tokio::sync::oneshot;
 
 /// How the provider behaves for a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +45,20 @@ fn behaviour(card: &PaymentCard) -> Option<Behaviour> {
 #[derive(Debug, Clone)]
 pub struct TestGateway {
     memory: Collection<Document>,
+    /// What is to be kept, gathered while other things are being written: each write waits for the disk.
+    gathered: Arc<std::sync::Mutex<Vec<Fresh>>>,
+    /// Whoever has the turn writes what all have gathered.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// A document to be kept, and whom to tell whether one was kept under its id before.
+type Fresh = (Document, oneshot::Sender<Result<bool, GatewayError>>);
 
 impl TestGateway {
     /// Remembers in the collection `test_gateway` of the system data.
     #[must_use]
     pub fn new(system: &Database) -> Self {
-        Self { memory: system.collection("test_gateway") }
+        Self { memory: system.collection("test_gateway"), gathered: Arc::default(), turn: Arc::default() }
     }
 
     async fn recall(&self, key: &str) -> Result<Option<Document>, GatewayError> {
@@ -55,10 +67,27 @@ impl TestGateway {
 
     /// Keeps `fresh`, or says what was kept under its id before.
     async fn keep(&self, key: &str, fresh: Document) -> Result<Option<Document>, GatewayError> {
-        match self.memory.insert_one(fresh).await {
-            Ok(_) => Ok(None),
-            Err(error) if mongo::is_duplicate(&error) => self.recall(key).await,
-            Err(error) => Err(lost(error)),
+        let (reply, known) = oneshot::channel();
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner).push((fresh, reply));
+        let turn = self.turn.lock().await;
+        let gathered = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
+        self.write(gathered).await;
+        drop(turn);
+        let gone = |_| GatewayError::Unknown("whoever was writing has gone".to_owned());
+        if known.await.map_err(gone)?? { self.recall(key).await } else { Ok(None) }
+    }
+
+    /// Writes all that are new, and tells everyone.
+    async fn write(&self, gathered: Vec<Fresh>) {
+        if gathered.is_empty() {
+            return;
+        }
+        let documents = gathered.iter().map(|(document, _)| document);
+        let written = self.memory.insert_many(documents).ordered(false).await;
+        let known = written.map(|_| HashSet::new()).or_else(|error| mongo::duplicates(&error).ok_or_else(|| error.to_string()));
+        for (index, (_, reply)) in gathered.into_iter().enumerate() {
+            // Who asked may have gone.
+            let _ = reply.send(known.as_ref().map(|known| known.contains(&index)).map_err(|why| GatewayError::Unknown(why.clone())));
         }
     }
 }

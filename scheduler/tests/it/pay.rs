@@ -4,11 +4,12 @@ use crate::world::{World, eventually, within};
 use domain::{
     Money,
     booking::{PaymentState, RefundState, Stage},
-    id::{BookingId, CustomerId, LaunchId, PaymentId},
+    id::{BookingId, CustomerId, LaunchId, PaymentId, RefundId},
     launch::Command,
 };
+use futures::future::join_all;
 use jiff::SignedDuration;
-use scheduler::payment::{BadCard, PayError, PaymentOrder};
+use scheduler::payment::{BadCard, Captured, PayError, PaymentCard, PaymentOrder, RefundOrder};
 use uuid::Uuid;
 
 async fn held(world: &World) -> (LaunchId, CustomerId, BookingId) {
@@ -77,6 +78,28 @@ async fn a_payment_whose_answer_was_lost_is_looked_up_and_captured() {
         .await;
         running.end().await;
         assert_eq!(world.count(launch, "payment_captured").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_many_ask_the_provider_at_once_is_taken_once_each() {
+    within(async |world| {
+        let (launch, _, booking) = held(&world).await;
+        let gateway = world.scheduler().gateway.clone();
+        let payments: Vec<PaymentId> = (0..20).map(|_| PaymentId(Uuid::new_v4())).collect();
+        let asked = payments.iter().flat_map(|payment| [payment; 3]).map(|payment| {
+            let card = PaymentCard::parse("4242424242424242", "12/39", "123", world.now()).unwrap();
+            let order = PaymentOrder { launch, booking, payment: *payment, amount: Money::dollars(1), card };
+            let gateway = gateway.clone();
+            async move { (order.payment, gateway.capture(&order).await) }
+        });
+        for (payment, answer) in join_all(asked).await {
+            assert_eq!(answer, Ok(Captured { reference: format!("test-{}", payment.0.simple()) }));
+        }
+        let refused =
+            gateway.refund(&RefundOrder { refund: RefundId(Uuid::new_v4()), payment: payments[0], amount: Money::dollars(2) }).await;
+        assert!(refused.is_err(), "each was taken once: {refused:?}");
     })
     .await;
 }

@@ -52,7 +52,8 @@ pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut table = "| figure | value | yardstick | ratio | runs |\n| --- | ---: | --- | ---: | ---: |".to_owned();
     for Figure { name, value, unit, yardstick, yardstick_value, ratio, runs } in figures {
-        let yardstick = yardstick.as_ref().zip(*yardstick_value).map_or(String::new(), |(name, value)| format!("{name}: {}", rounded(value)));
+        let yardstick =
+            yardstick.as_ref().zip(*yardstick_value).map_or(String::new(), |(name, value)| format!("{name}: {}", rounded(value)));
         let ratio = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
         let _ = write!(table, "\n| {name} | {} {unit} | {yardstick} | {ratio} | {runs} |", rounded(*value));
     }

@@ -177,7 +177,11 @@ pub(crate) async fn stream_figures(options: &Options) -> Result<Vec<Figure>> {
         let mut last = 1;
         while last < events {
             let commands = (0..STREAMS[1].min(events - last)).map(|n| (sale.reprice(last + n), ask())).collect::<Vec<_>>();
-            for done in futures::future::join_all(commands.iter().map(|(command, ask)| executor.execute::<Launch>(&sale.launch, command.clone(), ask))).await {
+            for done in futures::future::join_all(
+                commands.iter().map(|(command, ask)| executor.execute::<Launch>(&sale.launch, command.clone(), ask)),
+            )
+            .await
+            {
                 last = last.max(done?.at.sequence);
             }
         }

@@ -78,7 +78,11 @@ impl Options {
 async fn main() -> Result<()> {
     let options = Options::parse();
     ensure!(options.runs > 0, "--runs must be at least 1");
-    ensure!(options.wants(&NAMES) || options.wants(&[WASM]), "--only {}: no figure's name begins so; --help lists how they begin", options.only);
+    ensure!(
+        options.wants(&NAMES) || options.wants(&[WASM]),
+        "--only {}: no figure's name begins so; --help lists how they begin",
+        options.only
+    );
     let mut figures = measure(&options).await?;
     figures.retain(|figure| figure.name().starts_with(&options.only));
     if options.json {

@@ -83,12 +83,7 @@ impl Sale {
     pub(crate) fn deal(&self, n: usize) -> Result<Deal> {
         let seat = format!("{}{}", n / SEATS_PER_ROW + 1, char::from(b'A' + u8::try_from(n % SEATS_PER_ROW)?)).parse()?;
         let id = Uuid::now_v7();
-        Ok(Deal {
-            booking: BookingId(id),
-            customer: CustomerId::derived(id, "customer"),
-            payment: PaymentId::derived(id, "payment"),
-            seat,
-        })
+        Ok(Deal { booking: BookingId(id), customer: CustomerId::derived(id, "customer"), payment: PaymentId::derived(id, "payment"), seat })
     }
 
     pub(crate) fn hold(&self, deal: Deal) -> Command {
@@ -118,7 +113,13 @@ impl Sale {
         };
         let (now, card) = (self.now, Card { brand: "visa".into(), last4: "4242".into() });
         Ok([
-            Command::NamePassengers { booking, customer, passengers: BTreeMap::from([(seat, passenger)]), policies: self.policies.clone(), now },
+            Command::NamePassengers {
+                booking,
+                customer,
+                passengers: BTreeMap::from([(seat, passenger)]),
+                policies: self.policies.clone(),
+                now,
+            },
             Command::InitiatePayment { booking, customer, payment, card, now },
             Command::CapturePayment { booking, payment, reference: format!("test-{}", payment.0.simple()), now },
         ])

@@ -9,10 +9,7 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 use projections::CustomerViews;
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 /// Events offered in a second, each by a hold over HTTP.

@@ -3,7 +3,7 @@
 
 use crate::{
     browser::{Browser, Driver},
-    platform::Platform,
+    platform::{Platform, sign_in},
 };
 use anyhow::{Context, Result, bail};
 use fantoccini::Locator;
@@ -167,12 +167,4 @@ async fn mail(browser: &Browser, word: &str) -> Result<()> {
             bail!("no mail to the customer that says {word:?} but:\n{page}");
         }
     }
-}
-
-async fn sign_in(browser: &Browser, platform: &Platform, desk: &str, role: &str) -> Result<()> {
-    browser.open(desk).await?;
-    browser.fill("E-mail", platform.demo.get(role).with_context(|| format!("a demo {role}"))?).await?;
-    browser.fill("Password", platform.password()).await?;
-    browser.click("Sign in").await?;
-    browser.sees("Sign out").await
 }

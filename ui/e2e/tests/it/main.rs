@@ -3,4 +3,5 @@
 
 mod browser;
 mod journey;
+mod operator;
 mod platform;

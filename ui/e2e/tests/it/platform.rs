@@ -1,5 +1,6 @@
 //! The whole platform for one test: the binary `astro` with a namespace of its own on the tests' servers.
 
+use crate::browser::Browser;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::{
@@ -30,8 +31,21 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Migrates, imports the real catalogue, makes the demo accounts and serves.
+    /// With the real catalogue.
     pub async fn start() -> Result<Self> {
+        let demo_data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo");
+        let file = |name: &str| demo_data.join(name).display().to_string();
+        let import = ["import".to_owned(), "--agencies".to_owned(), file("agencies.csv"), "--launches".to_owned(), file("launches.csv")];
+        Self::after(&[&import]).await
+    }
+
+    /// Without a launch.
+    pub async fn empty() -> Result<Self> {
+        Self::after(&[]).await
+    }
+
+    /// Migrates, runs `first`, makes the demo accounts and serves.
+    async fn after(first: &[&[String]]) -> Result<Self> {
         let postgres = setting("ASTRO_TEST_POSTGRES_URL");
         let name = format!("t_{}", Uuid::new_v4().simple());
         let admin = sqlx::PgPool::connect(&postgres).await?;
@@ -55,10 +69,9 @@ impl Platform {
             ("ASTRO_DEMO_PASSWORD", PASSWORD.to_owned()),
         ];
         run(&environment, &["migrate"]).await?;
-        let demo_data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo");
-        let (agencies, launches) = (demo_data.join("agencies.csv"), demo_data.join("launches.csv"));
-        run(&environment, &["import", "--agencies", &agencies.display().to_string(), "--launches", &launches.display().to_string()])
-            .await?;
+        for words in first {
+            run(&environment, &words.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        }
         let accounts = run(&environment, &["demo", "--bookings", "0"]).await?;
         let mut demo = BTreeMap::new();
         for line in accounts.lines().filter(|line| line.starts_with('{')) {
@@ -130,4 +143,13 @@ pub fn setting(name: &str) -> String {
 
 pub fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Signs in at a desk with the demo account of a role.
+pub async fn sign_in(browser: &Browser, platform: &Platform, desk: &str, role: &str) -> Result<()> {
+    browser.open(desk).await?;
+    browser.fill("E-mail", platform.demo.get(role).with_context(|| format!("a demo {role}"))?).await?;
+    browser.fill("Password", platform.password()).await?;
+    browser.click("Sign in").await?;
+    browser.sees("Sign out").await
 }

@@ -72,7 +72,7 @@ pub(super) fn ViewRow(view: ProjectionStatus, decides: bool, onchanged: Callback
                         Button {
                             id: "back-{name}",
                             disabled: rebuilding,
-                            label: "Go back to version {previous} of {title}",
+                            label: "Go back to version {previous} of {name}",
                             onclick: move |_| asked.set(Some(Question::RollBack)),
                             "Go back to {previous}"
                         }
@@ -80,7 +80,7 @@ pub(super) fn ViewRow(view: ProjectionStatus, decides: bool, onchanged: Callback
                     Button {
                         id: "rebuild-{name}",
                         disabled: rebuilding,
-                        label: "Rebuild {title}",
+                        label: "Rebuild {name}",
                         onclick: move |_| asked.set(Some(Question::Rebuild)),
                         "Rebuild"
                     }
