@@ -45,7 +45,7 @@ fn shared(partitions: &[PartitionStatus]) -> String {
         1 => "one process works on them".to_owned(),
         several => format!("{several} processes share them"),
     };
-    if free == 0 || holders.is_empty() { by } else { format!("{by}, {free} wait for one") }
+    if free == 0 || holders.is_empty() { by } else { format!("{by}, {free} without one") }
 }
 
 /// The bars, and in words who works on them.
@@ -105,7 +105,7 @@ mod tests {
         let html = dioxus_ssr::render_element(rsx! { Partitions { partitions, head: 100, paused: false } });
         assert!(html.contains("Partition 1: 42 events behind, process 00000000 works on it"), "{html}");
         assert!(html.contains("Partition 2: 0 events behind, nobody works on it"), "{html}");
-        assert!(html.contains("3 partitions, 2 processes share them, 1 wait for one"), "{html}");
+        assert!(html.contains("3 partitions, 2 processes share them, 1 without one"), "{html}");
         assert!(!html.contains("style="), "{html}");
     }
 
