@@ -56,6 +56,7 @@ async fn views(State(app): State<App>, _: Overseer) -> Answer<Body<Projections>>
     let log = commands::sequence::status(&app.pool).await?;
     let seen = projections::status(&app.databases, app.clock.now()).await?;
     Ok(Body(Projections {
+        unsequenced: log.unsequenced,
         oldest_writer_ms: log.oldest_writer.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)),
         held_back: log.held_back(),
         sequencer: log.holder,
