@@ -25,6 +25,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 const STAND_BY: Duration = Duration::from_millis(500);
 /// How long the sequencer sleeps without a wake-up.
 const POLL_EVERY: Duration = Duration::from_millis(100);
+/// After a window the sequencer rests as long as that took, at most so long: under load every append would get a window of its own, and
+/// everyone behind a batch of its own.
+const REST_MAX: Duration = Duration::from_millis(5);
 /// How soon it looks again when something is committed but held back by an older transaction that is still open.
 const HELD_BACK_POLL: Duration = Duration::from_millis(3);
 
@@ -227,6 +230,7 @@ async fn sequence(
     sequencer.adopt(pool, &mut lead).await?;
     let mut renewed_at = Instant::now();
     loop {
+        let began = Instant::now();
         let step = sequencer.step(pool, &mut lead).await?;
         if step.wrote {
             renewed_at = Instant::now();
@@ -244,6 +248,9 @@ async fn sequence(
             sequencer::Rest::HeldBack => HELD_BACK_POLL,
             sequencer::Rest::Nothing => POLL_EVERY,
         };
+        if step.wrote {
+            sleep(began.elapsed().min(REST_MAX)).await;
+        }
         select! {
             () = sleep(pause) => {}
             () = wake.woken() => {}

@@ -40,6 +40,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long events are gathered before they are reacted to.
+const REACT_EVERY: Duration = Duration::from_millis(25);
 /// How many jobs run at the same time.
 const JOBS_MAX: usize = 8;
 /// How many jobs are taken at once, to be done one after another; far fewer than can be done while they are left to us.
@@ -141,8 +143,15 @@ async fn react(scheduler: &Scheduler, jobs_queued: &Notify, stop: &CancellationT
         .await;
         match outcome {
             None => return,
-            Some(Ok(Reacted::Jobs(0))) => {}
-            Some(Ok(Reacted::Jobs(_))) => jobs_queued.notify_one(),
+            Some(Ok(Reacted::Jobs(count))) => {
+                if count > 0 {
+                    jobs_queued.notify_one();
+                }
+                // What comes meanwhile is one transaction, not one each.
+                if until(stop, sleep(REACT_EVERY)).await.is_none() {
+                    return;
+                }
+            }
             Some(Ok(Reacted::Overtaken)) => reactions = None,
             Some(Err(error)) => {
                 reactions = None;

@@ -22,7 +22,7 @@ const CLIENTS: usize = 32;
 const LAUNCHES: usize = 10;
 /// How often the view is asked how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// How long the view may take to show the last hold.
+/// How long the view may take to be as far as the log.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every figure of this file.
@@ -34,6 +34,11 @@ pub(crate) async fn figures(astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
         launches.push(desk.launch().await?);
     }
     let first: i64 = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM log").fetch_one(&pool).await?;
+    let begun = Instant::now();
+    while i64::try_from(views.position().await?)? < first {
+        ensure!(begun.elapsed() < PATIENCE, "the view stays behind");
+        sleep(LOOK_EVERY).await;
+    }
     let launches: Arc<[String]> = launches.into();
     let total = EVENTS_PER_SECOND * SECONDS;
     ensure!(total <= LAUNCHES * ROWS_MAX * SEATS_PER_ROW, "more holds than seats");
