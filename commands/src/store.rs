@@ -7,7 +7,7 @@ use crate::{
 use domain::{Decider, UnknownEvent, upcast};
 use nats::Moment;
 use sqlx::{
-    PgPool, Row,
+    PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
@@ -324,10 +324,10 @@ static APPEND: LazyLock<[[String; 2]; 2]> = LazyLock::new(|| {
 
 /// Writes everything in one statement: one round trip, one commit. Which commands are in it is its own answer: the command log may have
 /// another, earlier outcome of one that is not.
-pub(crate) async fn append(pool: &PgPool, rows: &Rows, guards: Guards) -> Appended {
+pub(crate) async fn append(connection: &mut PgConnection, rows: &Rows, guards: Guards) -> Appended {
     let Commands { command_id: ids, first_sequence: first, last_sequence: last, .. } = &rows.commands;
     let checked = guards.has(Guard::RefusalRecheck) && first.iter().zip(last).any(|(first, last)| first > last);
-    match insert(pool, rows, checked).await {
+    match insert(connection, rows, checked).await {
         Ok(recorded) if !checked || recorded.len() == ids.len() => Appended::Except(HashSet::new()),
         Ok(recorded) => {
             let recorded: HashSet<Uuid> = recorded.into_iter().collect();
@@ -338,7 +338,7 @@ pub(crate) async fn append(pool: &PgPool, rows: &Rows, guards: Guards) -> Append
 }
 
 /// Says which commands it recorded, where they had to be checked.
-async fn insert(pool: &PgPool, rows: &Rows, checked: bool) -> Result<Vec<Uuid>, sqlx::Error> {
+async fn insert(connection: &mut PgConnection, rows: &Rows, checked: bool) -> Result<Vec<Uuid>, sqlx::Error> {
     let Rows { events, commands, timers } = rows;
     let types = |streams: &[Key]| streams.iter().map(|key| key.stream_type).collect::<Vec<_>>();
     fn ids(streams: &[Key]) -> Vec<&str> {
@@ -377,7 +377,7 @@ async fn insert(pool: &PgPool, rows: &Rows, checked: bool) -> Result<Vec<Uuid>, 
     } else {
         append
     };
-    append.fetch_all(pool).await
+    append.fetch_all(connection).await
 }
 
 fn judge(error: sqlx::Error) -> Appended {
@@ -481,7 +481,7 @@ pub(crate) fn read<D: Decider>(
 
 /// Numbers the events of `rows` behind whatever is stored: what an append without a version check would do.
 #[cfg(debug_assertions)]
-pub(crate) async fn move_behind(pool: &PgPool, rows: &mut Rows) -> Result<(), sqlx::Error> {
+pub(crate) async fn move_behind(connection: &mut PgConnection, rows: &mut Rows) -> Result<(), sqlx::Error> {
     let mut heads: std::collections::HashMap<Key, i64> = std::collections::HashMap::new();
     for (key, sequence) in rows.events.stream.iter().zip(&mut rows.events.sequence) {
         let head = match heads.get(key) {
@@ -490,7 +490,7 @@ pub(crate) async fn move_behind(pool: &PgPool, rows: &mut Rows) -> Result<(), sq
                 sqlx::query_scalar("SELECT COALESCE(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2")
                     .bind(key.stream_type)
                     .bind(&*key.stream_id)
-                    .fetch_one(pool)
+                    .fetch_one(&mut *connection)
                     .await?
             }
         };

@@ -4,7 +4,7 @@ use contract::page::{Listing, PER_PAGE_MAX};
 use jiff::Timestamp;
 use mongodb::{
     bson::{Bson, DateTime, Document, doc},
-    error::{ErrorKind, InsertManyError, WriteFailure},
+    error::{ErrorKind, InsertManyError},
 };
 use std::collections::HashSet;
 
@@ -61,13 +61,4 @@ pub(crate) fn duplicates(error: &mongodb::error::Error) -> Option<HashSet<usize>
         return None;
     };
     refused.iter().map(|refusal| (refusal.code == DUPLICATE_KEY).then_some(refusal.index)).collect()
-}
-
-/// Whether the server refused a second document with one id.
-pub(crate) fn is_duplicate(error: &mongodb::error::Error) -> bool {
-    match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
-        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
-        _ => false,
-    }
 }

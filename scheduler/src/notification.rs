@@ -105,26 +105,31 @@ impl Notifications {
         Ok(())
     }
 
-    /// Puts a letter in the queue, unless this cause was already written about to this recipient.
-    pub(crate) async fn add(&self, cause: Uuid, recipient: Recipient, letter: &Letter, at: Timestamp) -> mongodb::error::Result<()> {
-        let id = format!("{cause}:{}:{recipient}", letter.template());
-        let letter_json = serde_json::to_string(letter).map_err(mongodb::error::Error::custom)?;
-        let fresh = doc! {
-            "_id": &id,
-            "cause": cause.to_string(),
-            "template": letter.template(),
-            "recipient": recipient.to_string(),
-            "letter": letter_json,
-            "state": PENDING,
-            "attempts": 0,
-            "message_id": format!("{}@astro-bookings.example", Uuid::new_v5(&cause, id.as_bytes())),
-            "error": "",
-            "at": mongo::moment(at),
-            "next_try_at": mongo::moment(at),
-        };
-        match self.collection.insert_one(fresh).await {
+    /// Puts letters in the queue, but for those about which this cause was already written to the recipient.
+    pub(crate) async fn add(&self, cause: Uuid, letters: &[(Recipient, Letter, Timestamp)]) -> mongodb::error::Result<()> {
+        let fresh = letters.iter().map(|(recipient, letter, at)| {
+            let id = format!("{cause}:{}:{recipient}", letter.template());
+            Ok(doc! {
+                "_id": &id,
+                "cause": cause.to_string(),
+                "template": letter.template(),
+                "recipient": recipient.to_string(),
+                "letter": serde_json::to_string(letter).map_err(mongodb::error::Error::custom)?,
+                "state": PENDING,
+                "attempts": 0,
+                "message_id": format!("{}@astro-bookings.example", Uuid::new_v5(&cause, id.as_bytes())),
+                "error": "",
+                "at": mongo::moment(*at),
+                "next_try_at": mongo::moment(*at),
+            })
+        });
+        let fresh = fresh.collect::<mongodb::error::Result<Vec<_>>>()?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        match self.collection.insert_many(fresh).ordered(false).await {
             Ok(_) => Ok(()),
-            Err(error) if mongo::is_duplicate(&error) => Ok(()),
+            Err(error) if mongo::duplicates(&error).is_some() => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use rand::Rng;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -91,6 +91,9 @@ impl Recent {
     }
 }
 
+/// A batch, how its append ended, and the connection if that is sound.
+type Written = (Batch, Appended, Option<PoolConnection<Postgres>>);
+
 pub(super) struct Shard {
     pool: PgPool,
     wake: Wake,
@@ -105,7 +108,9 @@ pub(super) struct Shard {
     snapshot_writes: Arc<Semaphore>,
     lookups: Vec<Box<dyn Job>>,
     next: Batch,
-    writing: Option<BoxFuture<'static, (Batch, Appended)>>,
+    writing: Option<BoxFuture<'static, Written>>,
+    /// The connection of the last write, while the next follows at once: giving it back and taking another costs a round trip.
+    connection: Option<PoolConnection<Postgres>>,
     /// The commands in the batch being decided and the one being written.
     flying: HashSet<Uuid>,
     /// Commands whose twin is flying.
@@ -130,6 +135,7 @@ impl Shard {
             lookups: Vec::new(),
             next: Batch::default(),
             writing: None,
+            connection: None,
             flying: HashSet::new(),
             twins: Vec::new(),
             recent: Recent::default(),
@@ -151,8 +157,9 @@ impl Shard {
             let room = self.limits.batch_commands.saturating_sub(self.next.jobs.len());
             tokio::select! {
                 biased;
-                (batch, appended) = async { match &mut self.writing { Some(writing) => writing.await, None => std::future::pending().await } } => {
+                (batch, appended, connection) = async { match &mut self.writing { Some(writing) => writing.await, None => std::future::pending().await } } => {
                     self.writing = None;
+                    self.connection = connection;
                     self.written(batch, appended);
                 }
                 Some(report) = self.reports.recv() => {
@@ -244,6 +251,7 @@ impl Shard {
         if self.writing.is_some() {
             return;
         }
+        let kept = self.connection.take();
         if self.next.jobs.is_empty() {
             for look in self.next.looks.drain(..) {
                 look.tell(true);
@@ -255,12 +263,19 @@ impl Shard {
         let (pool, guards) = (self.pool.clone(), self.limits.guards);
         self.writing = Some(Box::pin(async move {
             let since = Instant::now();
-            let appended = match timeout(APPEND_WAIT_MAX, store::append(&pool, &batch.rows, guards)).await {
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => match pool.acquire().await {
+                    Ok(connection) => connection,
+                    Err(error) => return (batch, Appended::Hindered(error), None),
+                },
+            };
+            let appended = match timeout(APPEND_WAIT_MAX, store::append(&mut connection, &batch.rows, guards)).await {
                 #[cfg(debug_assertions)]
                 Ok(Appended::Overtaken) if !guards.has(Guard::VersionCheck) => {
                     let mut appended = Appended::Overtaken;
-                    while matches!(appended, Appended::Overtaken) && store::move_behind(&pool, &mut batch.rows).await.is_ok() {
-                        appended = store::append(&pool, &batch.rows, guards).await;
+                    while matches!(appended, Appended::Overtaken) && store::move_behind(&mut connection, &mut batch.rows).await.is_ok() {
+                        appended = store::append(&mut connection, &batch.rows, guards).await;
                     }
                     appended
                 }
@@ -268,7 +283,11 @@ impl Shard {
                 Err(late) => Appended::Unknown(sqlx::Error::Io(late.into())),
             };
             metrics::histogram!("astro_append_seconds").record(since.elapsed());
-            (batch, appended)
+            let sound = matches!(appended, Appended::Except(_));
+            if matches!(appended, Appended::Unknown(_)) {
+                connection.close_on_drop();
+            }
+            (batch, appended, sound.then_some(connection))
         }));
     }
 

@@ -10,7 +10,7 @@ use crate::{
     hash,
 };
 use nats::Moment;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 use std::collections::{HashMap, HashSet};
 
 /// About how many events one window holds; a window never splits a transaction.
@@ -121,7 +121,7 @@ impl Sequencer {
                 break;
             }
             let rows = rows.iter().map(unsequenced).collect::<Result<Vec<_>, _>>()?;
-            self.give(pool, lead, rows, lead.settled_to.clone()).await?;
+            self.give(&mut *pool.acquire().await?, lead, rows, lead.settled_to.clone()).await?;
         }
         lead.settled_to = "0".to_owned();
         Ok(())
@@ -130,7 +130,9 @@ impl Sequencer {
     /// Sequences the next window.
     pub(super) async fn step(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<Step, Ended> {
         let window = if self.guards.has(Guard::SettledTail) { WINDOW } else { NAIVE_WINDOW };
-        let rows = sqlx::query(window).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(pool).await?;
+        // One connection for all of it: each that is given back to the pool costs a round trip more.
+        let mut connection = pool.acquire().await?;
+        let rows = sqlx::query(window).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(&mut *connection).await?;
         let Some(first) = rows.first() else { return Ok(Step { wrote: false, rest: Rest::Nothing }) };
         let upto: String = first.try_get(0)?;
         let more: Option<bool> = first.try_get(1)?;
@@ -149,14 +151,20 @@ impl Sequencer {
             return Ok(Step { wrote: false, rest });
         }
         let rows = rows.iter().map(unsequenced).collect::<Result<Vec<_>, _>>()?;
-        self.give(pool, lead, rows, upto).await?;
+        self.give(&mut connection, lead, rows, upto).await?;
         Ok(Step { wrote: true, rest })
     }
 
     /// Gives `rows` the next positions, in one statement that takes effect only while the lease is ours.
-    async fn give(&mut self, pool: &PgPool, lead: &mut Lead, rows: Vec<Unsequenced>, settled_to: String) -> Result<(), Ended> {
+    async fn give(
+        &mut self,
+        connection: &mut PgConnection,
+        lead: &mut Lead,
+        rows: Vec<Unsequenced>,
+        settled_to: String,
+    ) -> Result<(), Ended> {
         if self.guards.has(Guard::Contiguity) {
-            self.check(pool, lead, &rows).await?;
+            self.check(connection, lead, &rows).await?;
         }
         let mut position = lead.position;
         let mut link = lead.hash;
@@ -184,7 +192,7 @@ impl Sequencer {
             .bind(new.iter().map(|row| row.event_version).collect::<Vec<_>>())
             .bind(new.iter().map(|row| row.id).collect::<Vec<_>>())
             .bind(self.guards.has(Guard::Fencing))
-            .execute(pool)
+            .execute(connection)
             .await?;
         if given.rows_affected() != rows.len() as u64 {
             return Err(Ended::Fenced);
@@ -200,7 +208,7 @@ impl Sequencer {
     }
 
     /// Checks that every stream goes on where the log left it. A hole would mean that an event was lost: then nothing more is given.
-    async fn check(&mut self, pool: &PgPool, lead: &Lead, rows: &[Unsequenced]) -> Result<(), Ended> {
+    async fn check(&mut self, connection: &mut PgConnection, lead: &Lead, rows: &[Unsequenced]) -> Result<(), Ended> {
         if self.heads.len() > HEADS_MAX {
             self.heads.clear();
         }
@@ -220,7 +228,7 @@ impl Sequencer {
             .bind(asked.iter().map(|row| &*row.stream.0).collect::<Vec<&str>>())
             .bind(asked.iter().map(|row| &*row.stream.1).collect::<Vec<&str>>())
             .bind(asked.iter().map(|row| row.sequence - 1).collect::<Vec<_>>())
-            .fetch_all(pool)
+            .fetch_all(connection)
             .await?;
             for row in sequenced {
                 self.heads.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);

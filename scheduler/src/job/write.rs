@@ -43,16 +43,16 @@ async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, eve
     } else {
         super::see(scheduler, &launch, move |now| now.manifest().map(|manifest| letters(launch, manifest, &event, reason))).await?
     };
-    let notifications = Notifications::new(&scheduler.mongo);
-    for (recipient, letter, at) in written.into_iter().flatten() {
-        if let Recipient::Supplier(supplier) = recipient
+    let mut sent = Vec::new();
+    for letter in written.into_iter().flatten() {
+        if let Recipient::Supplier(supplier) = letter.0
             && scheduler.addresses.supplier(supplier).await.map_err(NotYet::because)?.is_none()
         {
             continue;
         }
-        notifications.add(envelope.event_id, recipient, &letter, at).await.map_err(NotYet::because)?;
+        sent.push(letter);
     }
-    Ok(())
+    Notifications::new(&scheduler.mongo).add(envelope.event_id, &sent).await.map_err(NotYet::because)
 }
 
 /// Pure: who is written to about `event`, and what.
