@@ -31,6 +31,7 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
     bench.args(args).envs(servers.environment("ASTRO_BENCH"));
     bench.env("ASTRO_BENCH_ASTRO", astro::copy(&program, servers.dir().context("the servers have no folder")?)?);
     bench.env("ASTRO_BENCH_UI", bundles).env("ASTRO_BENCH_DEMO", paths.root.join("deploy/demo"));
+    bench.env("ASTRO_BENCH_REPORT", paths.root.join("docs/BENCHMARKS.md"));
     bench.env("ASTRO_BENCH_PGBENCH", programs.pgbench().context("pgbench comes with PostgreSQL")?);
     print_line("");
     if !process::run_visibly(bench)?.success() {
