@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 const BATCH_EVENTS_MAX: usize = 5_000;
 /// After a batch the projector rests as long as that took, at most so long, unless there is much to catch up: what comes meanwhile is
 /// folded together, and a document that changes with every event is written half as often. The commands have the processors first.
-const REST_MAX: Duration = Duration::from_millis(25);
+const REST_MAX: Duration = Duration::from_millis(12);
 /// How often the projector looks for streams to try again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The first wait after a fault; twice as long each time nothing was done in between.
