@@ -2,20 +2,27 @@
 
 use crate::problem::{Answer, ApiError, Fields};
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Request, path::ErrorKind, rejection::PathRejection},
 };
+use bytes::BytesMut;
 use commands::{Ask, StreamVersion, ask::digest};
 use contract::{BookingId, Code, IDEMPOTENCY_KEY, POSITION, page::PER_PAGE_MAX};
 use domain::{Actor, id::AccountId};
 use http::{HeaderMap, header::CONTENT_TYPE, request::Parts};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How much of a body that is too large is taken in all the same, in bytes.
+const DRAINED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// For how long.
+const DRAINED_FOR: Duration = Duration::from_secs(2);
 /// The last page of a list that can be asked for: further ones would have the database count for nothing.
 pub const PAGE_MAX: u32 = 10_000;
 
@@ -102,20 +109,41 @@ fn key(parts: &Parts, body: &[u8]) -> Answer<Key> {
     Ok(Key { key, request_hash: digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), body]) })
 }
 
-async fn read(headers: &HeaderMap, body: axum::body::Body) -> Answer<Bytes> {
+async fn read(headers: &HeaderMap, mut body: Body) -> Answer<Bytes> {
     let too_large = || {
         ApiError::new(Code::BodyTooLarge, format!("The body is larger than {} KiB. Send less.", BODY_BYTES_MAX / 1024))
             .with(json!({ "max_bytes": BODY_BYTES_MAX }))
     };
     let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
+        drain(body).await;
         return Err(too_large());
     }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(ApiError::new(Code::BadRequest, "The body broke off before its end. Send it again.")),
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let broke_off = |_| ApiError::new(Code::BadRequest, "The body broke off before its end. Send it again.");
+        let Ok(data) = frame.map_err(broke_off)?.into_data() else { continue };
+        if bytes.len() + data.len() > BODY_BYTES_MAX {
+            drain(body).await;
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes.freeze())
+}
+
+/// Takes in some more of a body that nobody wants: a connection closed on a client that is still sending loses our answer on its way.
+async fn drain(mut body: Body) {
+    let rest = async {
+        let mut left = DRAINED_BYTES_MAX;
+        while left > 0
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        }
+    };
+    // Too slow is as good as too much.
+    let _ = timeout(DRAINED_FOR, rest).await;
 }
 
 fn json_content(headers: &HeaderMap) -> Answer<()> {
