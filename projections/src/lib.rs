@@ -49,5 +49,5 @@ pub use partitions::{Partitions, Positions};
 pub use projector::run;
 pub use rebuild::{rebuild, roll_back};
 pub use recorded::Recorded;
-pub use status::{discard, parked, pause, resume, retry, status};
+pub use status::{Status, discard, parked, pause, resume, retry, status};
 pub use view::{Column, Unfit, View};

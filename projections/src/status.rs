@@ -7,7 +7,7 @@ use crate::{
     sharing::{HEARD_WITHIN, heard_by_all},
     store::{Member, Parked, Sharing, Standing, StoreFault, Table},
 };
-use contract::operations::{PartitionStatus, ProjectionStatus, Projections, RebuildProgress};
+use contract::operations::{PartitionStatus, ProjectionStatus, RebuildProgress};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -16,11 +16,17 @@ use tokio::time::{Instant, sleep};
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long a projector may be silent before it counts as stopped.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_secs(15);
-/// How far back from the last sequenced event unsequenced ones are looked for: transactions commit out of the order of their rows.
-const UNSEQUENCED_BEHIND: i64 = 10_000;
+/// How the views stand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Every view.
+    pub views: Vec<ProjectionStatus>,
+    /// The last position of the log.
+    pub head: u64,
+}
 
-/// Every view, and the head of the log, at `now`. A store that cannot be reached is shown as such.
-pub async fn status(databases: &Databases, now: Timestamp) -> Result<Projections, ReadFault> {
+/// Every view, and the head of the log, at `now`; what has no place in the log yet is the sequencer's to say. A store that cannot be reached is shown as such.
+pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, ReadFault> {
     let head = databases.feed.head().await?;
     let mut views = Vec::new();
     for projection in Projection::ALL {
@@ -60,15 +66,7 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Projections
             });
         }
     }
-    let unsequenced: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM events e WHERE e.id > (SELECT coalesce(max(event_row), 0) - $1 FROM log) \
-         AND NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id)",
-    )
-    .bind(UNSEQUENCED_BEHIND)
-    .fetch_one(&databases.pool)
-    .await?;
-    let unsequenced = crate::store::unsigned(unsequenced);
-    Ok(Projections { views, head, unsequenced, oldest_writer_ms: None, held_back: false, sequencer: None, epoch: 0, as_of: now })
+    Ok(Status { views, head })
 }
 
 /// A view of which nothing is known.

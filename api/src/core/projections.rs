@@ -54,14 +54,17 @@ fn note(operator: Operator, what: &str) {
     responses((status = 200, body = Projections)))]
 async fn views(State(app): State<App>, _: Overseer) -> Answer<Body<Projections>> {
     let log = commands::sequence::status(&app.pool).await?;
-    let seen = projections::status(&app.databases, app.clock.now()).await?;
+    let now = app.clock.now();
+    let projections::Status { views, head } = projections::status(&app.databases, now).await?;
     Ok(Body(Projections {
+        views,
+        head,
         unsequenced: log.unsequenced,
         oldest_writer_ms: log.oldest_writer.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)),
         held_back: log.held_back(),
         sequencer: log.holder,
         epoch: log.epoch,
-        ..seen
+        as_of: now,
     }))
 }
 

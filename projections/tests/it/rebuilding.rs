@@ -205,10 +205,7 @@ async fn a_view_nobody_keeps_up_can_be_rebuilt_and_is_then_taken_over() {
             running.stop().await;
         }
         world.hold(1, 1, "1A 1B").await;
-        until("the hold is sequenced", async || {
-            projections::status(&world.databases, jiff::Timestamp::now()).await.unwrap().unsequenced == 0
-        })
-        .await;
+        until("the hold is sequenced", async || commands::sequence::status(&world.pool).await.unwrap().unsequenced == 0).await;
         let name: ViewName = "customer.launches".parse().unwrap();
         let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((rebuilt.compared, rebuilt.differing, rebuilt.moving, rebuilt.switched), (2, 0, 1, true), "{rebuilt:?}");
