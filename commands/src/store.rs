@@ -297,22 +297,26 @@ pub(crate) enum Appended {
     Unknown(sqlx::Error),
 }
 
+// Arrays side by side in the select list are read row by row; UNNEST of several in FROM first copies each into a store of its own.
 const EVENTS_AND: &str = "WITH appended AS (\
     INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, event_id, command_id, correlation_id, \
         causation_id, actor, traceparent, body_hash) \
     SELECT st, si, sq, et, ev, p::json, ei, ci, co, ca, a, tp, bh \
-    FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], \
-        $11::text[], $12::text[], $13::bytea[]) AS e(st, si, sq, et, ev, p, ei, ci, co, ca, a, tp, bh))";
+    FROM (SELECT unnest($1::text[]) AS st, unnest($2::text[]) AS si, unnest($3::bigint[]) AS sq, unnest($4::text[]) AS et, \
+        unnest($5::text[]) AS ev, unnest($6::text[]) AS p, unnest($7::uuid[]) AS ei, unnest($8::uuid[]) AS ci, unnest($9::uuid[]) AS co, \
+        unnest($10::uuid[]) AS ca, unnest($11::text[]) AS a, unnest($12::text[]) AS tp, unnest($13::bytea[]) AS bh) AS e)";
 const COMMANDS: &str = " INSERT INTO command_log (command_id, request_hash, stream_type, stream_id, first_sequence, last_sequence, refusal) \
     SELECT ci, rh, st, si, fs, ls, r::json \
-    FROM UNNEST($14::uuid[], $15::bytea[], $16::text[], $17::text[], $18::bigint[], $19::bigint[], $20::text[]) AS c(ci, rh, st, si, fs, ls, r)";
+    FROM (SELECT unnest($14::uuid[]) AS ci, unnest($15::bytea[]) AS rh, unnest($16::text[]) AS st, unnest($17::text[]) AS si, \
+        unnest($18::bigint[]) AS fs, unnest($19::bigint[]) AS ls, unnest($20::text[]) AS r) AS c";
 // A command without events is recorded only if the version it was decided on is still the last: `first_sequence` is the one after it.
 // The scalar subquery with LIMIT keeps the planner from hashing the whole table for it.
 const IF_STILL_SO: &str = " WHERE fs <= ls OR (SELECT e.sequence FROM events e \
     WHERE e.aggregate_type = st AND e.aggregate_id = si AND e.sequence = fs LIMIT 1) IS NULL";
 const TIMERS_AND: &str = ", waiting AS (\
     INSERT INTO timers (stream_type, stream_id, kind, subject, due_at, event_id) \
-    SELECT * FROM UNNEST($21::text[], $22::text[], $23::text[], $24::text[], $25::timestamptz[], $26::uuid[]))";
+    SELECT unnest($21::text[]), unnest($22::text[]), unnest($23::text[]), unnest($24::text[]), unnest($25::timestamptz[]), \
+        unnest($26::uuid[]))";
 
 /// The statement without and with timers, of each the one for commands that all cause events and the one for others. What has no rows is
 /// left out: it would cost as much as what has some.
