@@ -1,6 +1,7 @@
 //! Everything the handlers of a process share. Cheap to clone.
 
 use crate::{
+    audit::Trail,
     config::Config,
     core::{
         account::{Accounts, Addresses},
@@ -126,6 +127,8 @@ pub struct Shared {
     pub sessions: Sessions,
     /// Slows guessing down.
     pub throttle: Throttle,
+    /// Who did what from where.
+    pub trail: Trail,
     /// What pages read.
     pub views: Views,
     /// Where views are kept.
@@ -186,6 +189,7 @@ impl App {
             accounts: Accounts::new(&system),
             sessions: Sessions::new(&system),
             throttle: Throttle::default(),
+            trail: Trail::new(&system),
             views,
             databases: servers.databases.clone(),
             rebuilds: Rebuilds::default(),

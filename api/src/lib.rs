@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod authority;
 pub mod config;
 pub mod core;
@@ -25,5 +26,6 @@ pub mod problem;
 pub mod refusal;
 pub mod roles;
 pub mod services;
+pub mod shelf;
 pub mod supplier;
 pub mod web;

@@ -225,6 +225,7 @@ pub async fn migrate(servers: &Servers) -> Result<()> {
     Accounts::new(system).prepare().await.context("set the accounts up")?;
     Sessions::new(system).prepare().await.context("set the sessions up")?;
     logs::prepare(system).await.context("set the logs up")?;
+    crate::audit::Trail::new(system).prepare().await.context("set the trail up")?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What every request passes, whatever it asks for: limits, headers, static files and the shells of the pages.
 
+pub mod address;
 pub mod guard;
 pub mod headers;
 pub mod health;

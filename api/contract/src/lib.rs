@@ -9,6 +9,7 @@ pub mod launch;
 pub mod operations;
 pub mod page;
 pub mod problem;
+pub mod security;
 
 pub use domain::{
     Money,
