@@ -2,7 +2,12 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 
 /// Where the servers are and how this installation is called. Each can be given as an option or a variable.
 #[derive(Clone, Args)]
@@ -28,6 +33,27 @@ pub struct Config {
     /// The folder with the built pages: customer, supplier, employee, admin, assets
     #[arg(long, env = "ASTRO_UI", global = true, value_name = "DIR")]
     pub ui: Option<PathBuf>,
+    /// The keys of persons, a database of its own; `ASTRO_POSTGRES_URL` with `_vault` behind the database's name when left out
+    #[arg(long, env = "ASTRO_VAULT_URL", global = true, hide_env_values = true, value_name = "URL")]
+    vault_url: Option<String>,
+    /// Whom this process trusts, PEM. With it every connection is encrypted, and a server that is not is refused
+    #[arg(long, env = "ASTRO_TLS_CA", global = true, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// The certificate of this process, as a server and as a client, PEM
+    #[arg(long, env = "ASTRO_TLS_CERT", global = true, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM, for the owner's eyes only
+    #[arg(long, env = "ASTRO_TLS_KEY", global = true, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Where the core service is, for a service that runs without it and passes its requests on, such as https://core.internal:8443
+    #[arg(long, env = "ASTRO_CORE_URL", global = true, value_name = "URL")]
+    pub core_url: Option<String>,
+    /// Proxies that say truly from where a request comes (X-Forwarded-For): addresses or networks, separated by commas
+    #[arg(long, env = "ASTRO_TRUSTED_PROXIES", global = true, value_delimiter = ',', value_name = "ADDRESSES")]
+    pub trusted_proxies: Vec<Network>,
+    /// Other sites whose pages may call this one, exactly as browsers name them, such as https://desk.example; separated by commas
+    #[arg(long, env = "ASTRO_ALLOWED_ORIGINS", global = true, value_delimiter = ',', value_name = "ORIGINS")]
+    pub allowed_origins: Vec<String>,
     /// The folder with the signing key and the pepper; made at the first start
     #[arg(long, env = "ASTRO_KEYS", global = true, value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -60,6 +86,49 @@ impl fmt::Debug for Config {
     }
 }
 
+/// Addresses that share their first bits: `10.0.0.0/8`, or one alone: `192.0.2.7`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: Ipv6Addr,
+    /// How many bits are shared, counted as of IPv6.
+    bits: u8,
+}
+
+/// Bits of an IPv6 address, and those before an IPv4 address written as one.
+const IPV6_BITS: u8 = 128;
+const BEFORE_IPV4_BITS: u8 = 96;
+
+fn as_ipv6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+impl Network {
+    /// Whether `address` is one of them.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let differ = as_ipv6(address).to_bits() ^ self.address.to_bits();
+        differ.leading_zeros() >= u32::from(self.bits)
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not an address such as 192.0.2.7 or a network such as 10.0.0.0/8");
+        let (address, bits) = text.trim().split_once('/').map_or((text.trim(), None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let before = if address.is_ipv4() { BEFORE_IPV4_BITS } else { 0 };
+        let bits = match bits {
+            Some(bits) => bits.parse::<u8>().ok().filter(|bits| *bits <= IPV6_BITS - before).ok_or_else(wrong)? + before,
+            None => IPV6_BITS,
+        };
+        Ok(Self { address: as_ipv6(address), bits })
+    }
+}
+
 /// Where a service listens.
 #[derive(Debug, Clone, Args)]
 pub struct Listen {
@@ -77,12 +146,27 @@ fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
+/// The same server, and a database of the same name with `_vault` behind it.
+fn beside(postgres_url: &str) -> Option<String> {
+    let (place, query) = postgres_url.split_once('?').map_or((postgres_url, None), |(place, query)| (place, Some(query)));
+    let (_, database) = place.split_once("://")?.1.split_once('/')?;
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    (!database.is_empty()).then(|| format!("{place}_vault{query}"))
+}
+
 impl Config {
     /// The address of Postgres.
     pub fn postgres_url(&self) -> Result<&str> {
         self.postgres_url
             .as_deref()
             .context("ASTRO_POSTGRES_URL is not set: say where Postgres is, such as postgres://user:password@host:5432/astro")
+    }
+    /// The address of the vault, where the keys of persons are.
+    pub fn vault_url(&self) -> Result<String> {
+        match &self.vault_url {
+            Some(url) => Ok(url.clone()),
+            None => beside(self.postgres_url()?).context("ASTRO_VAULT_URL is not set, and ASTRO_POSTGRES_URL names no database"),
+        }
     }
     /// The address of NATS.
     pub fn nats_url(&self) -> Result<&str> {
@@ -114,7 +198,7 @@ impl Config {
 }
 
 /// A configuration put together by hand, for tests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Given {
     /// Postgres.
     pub postgres_url: String,
@@ -122,8 +206,22 @@ pub struct Given {
     pub nats_url: String,
     /// MongoDB.
     pub mongo_url: String,
+    /// The vault, where it is not beside Postgres' database.
+    pub vault_url: Option<String>,
     /// Mail.
     pub smtp_url: String,
+    /// See [`Config::tls_ca`].
+    pub tls_ca: Option<PathBuf>,
+    /// See [`Config::tls_cert`].
+    pub tls_cert: Option<PathBuf>,
+    /// See [`Config::tls_key`].
+    pub tls_key: Option<PathBuf>,
+    /// See [`Config::core_url`].
+    pub core_url: Option<String>,
+    /// See [`Config::trusted_proxies`].
+    pub trusted_proxies: Vec<Network>,
+    /// See [`Config::allowed_origins`].
+    pub allowed_origins: Vec<String>,
     /// Keys.
     pub keys: PathBuf,
     /// The word that keeps it apart.
@@ -136,7 +234,14 @@ impl From<Given> for Config {
             postgres_url: Some(given.postgres_url),
             nats_url: Some(given.nats_url),
             mongo_url: Some(given.mongo_url),
+            vault_url: given.vault_url,
             smtp_url: Some(given.smtp_url),
+            tls_ca: given.tls_ca,
+            tls_cert: given.tls_cert,
+            tls_key: given.tls_key,
+            core_url: given.core_url,
+            trusted_proxies: given.trusted_proxies,
+            allowed_origins: given.allowed_origins,
             mail_from: "bookings@astro.example".to_owned(),
             public_url: None,
             ui: None,
@@ -146,6 +251,31 @@ impl From<Given> for Config {
             metrics_listen: String::new(),
             log: "info".to_owned(),
             postgres_connections: 12,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_vault_is_beside_the_events() {
+        assert_eq!(beside("postgres://u:p@h:5/astro?sslmode=verify-full").unwrap(), "postgres://u:p@h:5/astro_vault?sslmode=verify-full");
+        assert_eq!(beside("postgres://u:p@h/astro").unwrap(), "postgres://u:p@h/astro_vault");
+        assert_eq!(beside("postgres://u:p@h"), None);
+        assert_eq!(beside("postgres://u:p@h/"), None);
+    }
+
+    #[test]
+    fn a_network_holds_what_shares_its_first_bits() {
+        let holds = |network: &str, address: &str| network.parse::<Network>().unwrap().holds(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.255.1.2") && !holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("192.0.2.7", "192.0.2.7") && holds("192.0.2.7", "::ffff:192.0.2.7") && !holds("192.0.2.7", "192.0.2.8"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::9") && !holds("2001:db8::/32", "2001:db9::1"));
+        for wrong in ["", "localhost", "10.0.0.0/33", "::/129", "10.0.0.0/"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
     }
 }

@@ -72,6 +72,7 @@ impl Namespace {
             smtp_url: "smtp://127.0.0.1:9".to_owned(),
             keys: self.keys.clone(),
             prefix: self.prefix.clone(),
+            ..Given::default()
         }
         .into()
     }
