@@ -1,7 +1,7 @@
 //! Where mail goes. Names and addresses are kept with the accounts, outside the log; they are asked for when a mail is sent.
 
 use async_trait::async_trait;
-use domain::id::{CustomerId, SupplierId};
+use domain::id::{AccountId, CustomerId, SupplierId};
 use std::fmt;
 
 /// Who a mail is for. Personal data: never logged.
@@ -29,6 +29,8 @@ pub struct AddressError(pub String);
 pub trait AddressBook: fmt::Debug + Send + Sync {
     /// A customer's name and address; none when there is no such account any more.
     async fn customer(&self, id: CustomerId) -> Result<Option<Person>, AddressError>;
+    /// The holder of an account; none when there is no such account any more.
+    async fn account(&self, id: AccountId) -> Result<Option<Person>, AddressError>;
     /// A supplier's contact; none when it gave none, and then no mail is made for it.
     async fn supplier(&self, id: SupplierId) -> Result<Option<Person>, AddressError>;
 }

@@ -14,7 +14,7 @@ use jiff::{
     tz::{self, TimeZone},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// A launch as letters name it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,35 @@ pub enum Letter {
     SupplierBooked { flight: Flight, seats: u16, total: Money, sold: u16, capacity: u16 },
     /// To the supplier: too few seats are sold.
     ViabilityWarned { flight: Flight, sold: u16, needed: u16, aborts_at: Timestamp },
+    /// To one who asked for an account: the link that opens it.
+    ConfirmAccount { token: Token, until: Timestamp },
+    /// To one whose address somebody, perhaps they themselves, wanted to open a second account with.
+    AlreadyRegistered {},
+    /// To one who forgot the password: the link to set another.
+    ResetPassword { token: Token, until: Timestamp },
+    /// To one whose password was changed.
+    PasswordChanged { at: Timestamp },
+    /// To new staff: the link to choose a password.
+    StaffInvitation { token: Token, role: String, until: Timestamp },
+}
+
+/// The secret of a link. Goes into the fragment of its address, which browsers do not send on; never logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// This one.
+    #[must_use]
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
 }
 
 /// A mail's words.
@@ -116,6 +145,11 @@ impl Letter {
             Self::LaunchDelayed { .. } => "launch_delayed",
             Self::SupplierBooked { .. } => "supplier_booked",
             Self::ViabilityWarned { .. } => "viability_warned",
+            Self::ConfirmAccount { .. } => "confirm_account",
+            Self::AlreadyRegistered {} => "already_registered",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::StaffInvitation { .. } => "staff_invitation",
         }
     }
 
@@ -235,6 +269,43 @@ impl Letter {
                 rest: vec!["You can lower the price or move the launch to a later date.".to_owned()],
                 link: ("See the launch", format!("{site}/supplier/launches/{}", flight.slug)),
             },
+            Self::ConfirmAccount { token, until } => Draft {
+                subject: "Confirm your e-mail address".to_owned(),
+                lead: vec!["Somebody, we hope you, asked for an account with this address. Open the link to confirm it.".to_owned()],
+                facts: vec![("Until", moment(*until, "UTC"))],
+                rest: vec![NOT_YOU.to_owned()],
+                link: ("Confirm the address", format!("{site}/confirm#{}", token.0)),
+            },
+            Self::AlreadyRegistered {} => Draft {
+                subject: "You have an account already".to_owned(),
+                lead: vec![
+                    "Somebody, perhaps you, asked for an account with this address. It has one already, and that has not changed.".to_owned(),
+                ],
+                facts: vec![],
+                rest: vec!["If you forgot the password, you can set another on the page for signing in.".to_owned(), NOT_YOU.to_owned()],
+                link: ("Sign in", format!("{site}/sign-in")),
+            },
+            Self::ResetPassword { token, until } => Draft {
+                subject: "Set another password".to_owned(),
+                lead: vec!["Somebody, we hope you, asked to set another password. The link works once.".to_owned()],
+                facts: vec![("Until", moment(*until, "UTC"))],
+                rest: vec![NOT_YOU.to_owned()],
+                link: ("Set another password", format!("{site}/reset#{}", token.0)),
+            },
+            Self::PasswordChanged { at } => Draft {
+                subject: "Your password was changed".to_owned(),
+                lead: vec!["The password of your account was changed. Everyone else who was signed in to it is signed out.".to_owned()],
+                facts: vec![("When", moment(*at, "UTC"))],
+                rest: vec!["If that was not you, set another password at once.".to_owned()],
+                link: ("Set another password", format!("{site}/forgotten")),
+            },
+            Self::StaffInvitation { token, role, until } => Draft {
+                subject: "Your account at Astro Bookings".to_owned(),
+                lead: vec!["An account was made for you. Open the link to choose a password; after that you set up a second factor.".to_owned()],
+                facts: vec![("Role", role.clone()), ("Until", moment(*until, "UTC"))],
+                rest: vec![NOT_YOU.to_owned()],
+                link: ("Choose a password", format!("{site}/reset#{}", token.0)),
+            },
         }
     }
 }
@@ -301,6 +372,8 @@ fn escape(text: &str) -> String {
 }
 
 const CLOSING: &str = "Astro Bookings";
+/// Under mails that strangers can cause.
+const NOT_YOU: &str = "If this was not you, there is nothing you need to do.";
 
 impl Draft {
     fn render(self, person: &Person) -> Rendered {
@@ -402,7 +475,26 @@ mod tests {
 
     #[test]
     fn a_stored_template_is_named_as_its_id_says() {
-        let letter = Letter::RefundPaid { flight: flight(), booking: BookingId(Uuid::nil()), amount: Money::dollars(1) };
-        assert_eq!(serde_json::to_value(&letter).unwrap()["template"], letter.template());
+        let until = Timestamp::UNIX_EPOCH;
+        let token = Token::new("5ec2e7".to_owned());
+        for letter in [
+            Letter::RefundPaid { flight: flight(), booking: BookingId(Uuid::nil()), amount: Money::dollars(1) },
+            Letter::ConfirmAccount { token: token.clone(), until },
+            Letter::AlreadyRegistered {},
+            Letter::ResetPassword { token: token.clone(), until },
+            Letter::PasswordChanged { at: until },
+            Letter::StaffInvitation { token, role: "operator".into(), until },
+        ] {
+            let stored = serde_json::to_value(&letter).unwrap();
+            assert_eq!(stored["template"], letter.template());
+            assert_eq!(serde_json::from_value::<Letter>(stored).unwrap(), letter);
+        }
+    }
+
+    #[test]
+    fn the_secret_of_a_link_is_in_its_fragment_and_in_no_log() {
+        let letter = Letter::ResetPassword { token: Token::new("5ec2e7".to_owned()), until: Timestamp::UNIX_EPOCH };
+        assert!(letter.render(&person("Ada"), "https://astro.example").text.contains("https://astro.example/reset#5ec2e7\n"));
+        assert!(!format!("{letter:?}").contains("5ec2e7"));
     }
 }

@@ -12,7 +12,7 @@ use contract::{
     operations::{Notification, NotificationState},
     page::{Listing, Page},
 };
-use domain::id::{CustomerId, SupplierId};
+use domain::id::{AccountId, CustomerId, SupplierId};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use mongodb::{
@@ -39,6 +39,8 @@ pub enum Recipient {
     Customer(CustomerId),
     /// A supplier's contact.
     Supplier(SupplierId),
+    /// Anyone's account, also one that is not confirmed yet.
+    Account(AccountId),
 }
 
 impl fmt::Display for Recipient {
@@ -46,6 +48,7 @@ impl fmt::Display for Recipient {
         match self {
             Self::Customer(id) => write!(f, "customer:{id}"),
             Self::Supplier(id) => write!(f, "supplier:{id}"),
+            Self::Account(id) => write!(f, "account:{id}"),
         }
     }
 }
@@ -57,6 +60,7 @@ impl FromStr for Recipient {
         match text.split_once(':') {
             Some(("customer", id)) => id.parse().map(Self::Customer).map_err(|_| bad),
             Some(("supplier", id)) => id.parse().map(Self::Supplier).map_err(|_| bad),
+            Some(("account", id)) => id.parse().map(Self::Account).map_err(|_| bad),
             _ => Err(bad),
         }
     }
@@ -106,7 +110,7 @@ impl Notifications {
     }
 
     /// Puts letters in the queue, but for those about which this cause was already written to the recipient.
-    pub(crate) async fn add(&self, cause: Uuid, letters: &[(Recipient, Letter, Timestamp)]) -> mongodb::error::Result<()> {
+    pub async fn add(&self, cause: Uuid, letters: &[(Recipient, Letter, Timestamp)]) -> mongodb::error::Result<()> {
         let fresh = letters.iter().map(|(recipient, letter, at)| {
             let id = format!("{cause}:{}:{recipient}", letter.template());
             Ok(doc! {

@@ -169,7 +169,11 @@ fn unread(error: impl fmt::Display) -> AddressError {
 #[async_trait]
 impl AddressBook for Addresses {
     async fn customer(&self, id: CustomerId) -> Result<Option<Person>, AddressError> {
-        let account = self.accounts.by_id(AccountId(id.0)).await.map_err(unread)?;
+        self.account(AccountId(id.0)).await
+    }
+
+    async fn account(&self, id: AccountId) -> Result<Option<Person>, AddressError> {
+        let account = self.accounts.by_id(id).await.map_err(unread)?;
         Ok(account.map(|account| Person { name: account.name.to_string(), email: account.email.to_string() }))
     }
 

@@ -33,6 +33,7 @@ async fn send(claimed: &Claimed, mailer: &Mailer, addresses: &dyn AddressBook) -
     let person = match claimed.recipient {
         Recipient::Customer(id) => addresses.customer(id).await,
         Recipient::Supplier(id) => addresses.supplier(id).await,
+        Recipient::Account(id) => addresses.account(id).await,
     };
     match person {
         Ok(Some(person)) => mailer.send(&person, claimed.letter.render(&person, mailer.site()), &claimed.message_id).await,

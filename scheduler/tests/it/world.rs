@@ -10,7 +10,7 @@ use domain::{
     Actor, Money,
     booking::Booking,
     customer::{self, Customer},
-    id::{BookingId, CustomerId, LaunchId, RocketId, SpaceportId, SupplierId},
+    id::{AccountId, BookingId, CustomerId, LaunchId, RocketId, SpaceportId, SupplierId},
     launch::{Command, Event, Launch, Manifest, Plan},
     passenger::{Email, Passenger, Phone},
     policy::Policies,
@@ -46,6 +46,9 @@ pub(crate) struct Addresses;
 impl AddressBook for Addresses {
     async fn customer(&self, id: CustomerId) -> Result<Option<Person>, AddressError> {
         Ok(Some(Person { name: "Ada\r\nBcc: all@example.org".to_owned(), email: format!("{id}@example.org") }))
+    }
+    async fn account(&self, id: AccountId) -> Result<Option<Person>, AddressError> {
+        self.customer(CustomerId(id.0)).await
     }
     async fn supplier(&self, id: SupplierId) -> Result<Option<Person>, AddressError> {
         Ok((id == supplier()).then(|| Person { name: String::new(), email: "desk@supplier.example".to_owned() }))
