@@ -31,6 +31,14 @@ codes! {
     SignInRequired 401;
     /// The e-mail or the password is wrong.
     WrongCredentials 401;
+    /// The password is right; now the code of the second factor, or a recovery code.
+    SecondFactorRequired 401;
+    /// The code is wrong, was used, or is too old.
+    SecondFactorWrong 401;
+    /// The role needs a second factor: set it up first.
+    EnrolmentRequired 403;
+    /// An operator has disabled the account.
+    AccountDisabled 403;
     /// The role may not do this.
     Forbidden 403;
     /// A request from another site's page.
@@ -113,6 +121,10 @@ codes! {
     AlreadyExists 409;
     /// There is an account with this e-mail.
     EmailTaken 409;
+    /// The link was used, or is too old: ask for another.
+    LinkExpired 409;
+    /// Nobody does this to their own account.
+    OwnAccount 409;
     /// The view is being rebuilt already; look again when that is done.
     RebuildGoingOn 409;
     /// No version before this one is kept.

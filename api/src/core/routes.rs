@@ -87,6 +87,9 @@ impl App {
             customer,
             supplier: account.supplier(),
             vip,
+            enrolling: false,
+            second_factor: false,
+            recovery_codes: 0,
         })
     }
 }

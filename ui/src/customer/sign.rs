@@ -84,7 +84,7 @@ pub(super) fn SignIn(next: ReadSignal<String>) -> Element {
         errors.set((wrong_email, wrong_password));
         if errors.read().0.is_none() && errors.read().1.is_none() {
             busy.set(true);
-            let ask = contract::account::SignIn { email: email.read().trim().to_owned(), password: password() };
+            let ask = contract::account::SignIn { email: email.read().trim().to_owned(), password: password(), code: None };
             match client::sign_in(&ask).await {
                 Ok(me) => {
                     session.set(Session::SignedIn(me.clone()));

@@ -109,7 +109,7 @@ fn SignInForm(desk: String) -> Element {
                 async move {
                     busy.set(true);
                     problem.set(None);
-                    match client::sign_in(&SignIn { email: email(), password: password() }).await {
+                    match client::sign_in(&SignIn { email: email(), password: password(), code: None }).await {
                         Ok(me) => session.set(Session::SignedIn(me)),
                         Err(refused) => {
                             problem.set(Some(refused));
