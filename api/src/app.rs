@@ -13,10 +13,12 @@ use crate::{
     },
     customer::live::{Live, ReadPage},
     kept::Kept,
-    keys::Keys,
+    keys::{self, Keys},
+    logs::live::Watchers,
     mongo,
     policies::InForce,
     problem::{Answer, ApiError},
+    web::limits::Limits as AskLimits,
 };
 use anyhow::{Context, Result};
 use commands::{
@@ -41,6 +43,7 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use vault::Vault;
 
 /// Slugs whose launch is remembered; a claim is for ever, so this is never wrong.
 const SLUGS_MAX: usize = 50_000;
@@ -48,6 +51,8 @@ const SLUGS_MAX: usize = 50_000;
 const VIP_FOR: Duration = Duration::from_secs(5);
 /// For how many customers.
 const VIPS_MAX: usize = 50_000;
+/// Connections to the database of the keys of persons; each key is asked for once in a few seconds.
+const VAULT_CONNECTIONS: u32 = 4;
 /// How far behind the log views may be and still count as caught up, in events.
 const CAUGHT_UP_WITHIN: u64 = 1_000;
 
@@ -68,6 +73,8 @@ pub struct Servers {
     pub databases: Databases,
     /// Rings the sequencer.
     pub wake: Wake,
+    /// The keys of persons; none in a process that was given no master key, such as a projector.
+    pub vault: Option<Vault>,
 }
 
 impl Servers {
@@ -83,7 +90,16 @@ impl Servers {
         let mongo = mongo::connect(mongo, &config.prefix).await?;
         let feed = Feed::new(pool.clone(), Some(bus.clone()));
         let databases = Databases::new(pool.clone(), &mongo.client, &config.prefix, feed.clone());
-        Ok(Self { appending, pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases })
+        let vault = match config.keys() {
+            Ok(folder) => Some(Vault::connect(&config.vault_url()?, VAULT_CONNECTIONS, keys::master(folder)?).await?),
+            Err(_) => None,
+        };
+        Ok(Self { appending, pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases, vault })
+    }
+
+    /// The keys of persons, where this process has a master key.
+    pub fn vault(&self) -> Result<&Vault> {
+        self.vault.as_ref().context("ASTRO_KEYS is not set: say in which folder the master key of personal data is kept")
     }
 
     /// Starts an executor of this process.
@@ -113,6 +129,8 @@ pub struct Shared {
     pub feed: Feed,
     /// Puts commands.
     pub executor: Executor,
+    /// Seals and opens what is personal.
+    pub vault: Vault,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The policies in force.
@@ -127,6 +145,10 @@ pub struct Shared {
     pub sessions: Sessions,
     /// Slows guessing down.
     pub throttle: Throttle,
+    /// How often one may ask.
+    pub limits: AskLimits,
+    /// Who watches the log.
+    pub watchers: Watchers,
     /// Who did what from where.
     pub trail: Trail,
     /// What pages read.
@@ -166,7 +188,7 @@ impl Deref for App {
 
 impl App {
     /// For the services of this process; `stop` ends open streams. `mailbox` says whether the development mailbox is on.
-    pub fn new(servers: &Servers, keys: Keys, executor: Executor, mailbox: bool, stop: CancellationToken) -> Result<Self> {
+    pub fn new(config: &Config, servers: &Servers, keys: Keys, executor: Executor, mailbox: bool, stop: CancellationToken) -> Result<Self> {
         let keys = Arc::new(keys);
         let system = servers.mongo.system.clone();
         let views = Views {
@@ -182,6 +204,7 @@ impl App {
         Ok(Self(Arc::new(Shared {
             pool: servers.pool.clone(),
             feed: servers.feed.clone(),
+            vault: servers.vault()?.clone(),
             clock: Arc::new(SystemClock),
             policies: InForce::new(executor.clone()),
             tokens: Tokens::new(&keys),
@@ -190,6 +213,8 @@ impl App {
             sessions: Sessions::new(&system),
             throttle: Throttle::default(),
             trail: Trail::new(&system),
+            limits: AskLimits::new(config.limits),
+            watchers: Watchers::default(),
             views,
             databases: servers.databases.clone(),
             rebuilds: Rebuilds::default(),

@@ -1,4 +1,5 @@
-//! The keys of this installation: the Ed25519 key that signs sign-ins and the pepper of the passwords, kept in files of the owner only.
+//! The keys of this installation: the Ed25519 key that signs sign-ins, the pepper of the passwords and the master
+//! keys of the vault, kept in files of the owner only.
 
 use anyhow::{Context, Result, bail};
 use aws_lc_rs::{
@@ -12,9 +13,12 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
+use vault::Master;
 
 /// Bytes of the pepper.
 const PEPPER_BYTES: usize = 32;
+/// Bytes of a master key of the vault, and of the key of its blind index.
+const MASTER_BYTES: usize = 32;
 /// Characters of a key's name.
 const KEY_ID_CHARACTERS: usize = 16;
 
@@ -38,11 +42,7 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Reads the keys from `folder`; makes those that are missing.
     pub fn load(folder: &Path) -> Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| format!("ASTRO_KEYS: make the folder {}", folder.display()))?;
+        make_folder(folder)?;
         let signing = read_or_make(&folder.join("signing.pkcs8"), || {
             let pair = Ed25519KeyPair::generate().context("make a signing key")?;
             let der = pair.to_pkcs8v1().context("write the signing key")?;
@@ -67,6 +67,48 @@ impl Keys {
     pub(crate) fn peppered(&self, password: &[u8]) -> Vec<u8> {
         hmac::sign(&self.pepper, password).as_ref().to_vec()
     }
+}
+
+/// Reads the master keys of the vault from `folder`, `master.key` (the first) and `master-<n>.key` from 2 on, and `index.key`; makes the
+/// first two names when there is nothing yet. The newest wraps; an older one may go once `astro vault rotate` is through.
+pub fn master(folder: &Path) -> Result<Master> {
+    make_folder(folder)?;
+    let mut keys = Vec::new();
+    for file in fs::read_dir(folder).with_context(|| format!("ASTRO_KEYS: look into {}", folder.display()))? {
+        let file = file?.file_name();
+        let Some(number) = file.to_str().and_then(master_number) else { continue };
+        let bytes = read(&folder.join(&file))?.with_context(|| format!("{} is gone again", folder.join(&file).display()))?;
+        keys.push((number, whole(&bytes, &folder.join(file))?));
+    }
+    let random = || {
+        let mut key = vec![0; MASTER_BYTES];
+        rand::fill(&mut key).context("make a key")?;
+        Ok(key)
+    };
+    if keys.is_empty() {
+        let path = folder.join("master.key");
+        keys.push((1, whole(&read_or_make(&path, random)?, &path)?));
+    }
+    let path = folder.join("index.key");
+    let index = whole(&read_or_make(&path, random)?, &path)?;
+    Master::new(keys, &index).context("there is no master key")
+}
+
+/// The number in a file name such as `master-2.key`.
+fn master_number(name: &str) -> Option<i32> {
+    match name.strip_prefix("master")?.strip_suffix(".key")? {
+        "" => Some(1),
+        rest => rest.strip_prefix('-')?.parse().ok().filter(|number| *number > 1),
+    }
+}
+
+fn whole(bytes: &[u8], path: &Path) -> Result<[u8; MASTER_BYTES]> {
+    bytes.try_into().ok().with_context(|| format!("{} must have {MASTER_BYTES} bytes", path.display()))
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(folder).with_context(|| format!("ASTRO_KEYS: make the folder {}", folder.display()))
 }
 
 fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
@@ -114,6 +156,23 @@ pub fn hex(bytes: &[u8]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_master_key_is_made_only_where_there_is_none() {
+        assert_eq!(
+            ["master.key", "master-2.key", "master-1.key", "master-x.key", "index.key"].map(master_number),
+            [Some(1), Some(2), None, None, None]
+        );
+        let folder = std::env::temp_dir().join(format!("astro-keys-{}", uuid::Uuid::new_v4()));
+        let newest = |master: Master| format!("{master:?}");
+        assert_eq!(newest(master(&folder).unwrap()), "Master { newest: 1, .. }");
+        fs::rename(folder.join("master.key"), folder.join("master-2.key")).unwrap();
+        assert_eq!(newest(master(&folder).unwrap()), "Master { newest: 2, .. }");
+        assert!(!folder.join("master.key").exists());
+        fs::write(folder.join("master-2.key"), [1; 31]).unwrap();
+        assert!(master(&folder).unwrap_err().to_string().contains("must have 32 bytes"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn keys_are_made_once_and_kept_from_others() {

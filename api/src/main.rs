@@ -7,7 +7,7 @@ use api::{
     core::token::Service,
     demo, import,
     keys::Keys,
-    logs::{self, Lines},
+    logs::{self, ship::Lines},
     roles::{self, Roles},
     services,
     web::{
@@ -85,6 +85,9 @@ enum Role {
     /// Check the log, or show a stream as it was
     #[command(subcommand)]
     Audit(Audit),
+    /// The keys of personal data
+    #[command(subcommand)]
+    Vault(VaultRole),
     /// Make the demo accounts and some demo sales; prints the accounts as JSON, one a line
     Demo {
         /// How many bookings are made over the catalogue
@@ -96,6 +99,12 @@ enum Role {
         /// Which
         service: Service,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum VaultRole {
+    /// Wrap every person's key with the newest master key (`master-<n>.key` beside `master.key`); older ones may go then
+    Rotate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -210,6 +219,11 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
                 bail!("{stream} had no events then");
             }
             println!("{}", serde_json::to_string_pretty(&replayed)?);
+        }
+        Role::Vault(VaultRole::Rotate) => {
+            let servers = Servers::connect(&config).await?;
+            let wrapped = servers.vault()?.rotate().await.context("wrap the keys of persons again")?;
+            println!("{wrapped} keys are wrapped with the newest master key now; the older ones are not needed any more.");
         }
         Role::Demo { bookings } => {
             let servers = Servers::connect(&config).await?;

@@ -5,13 +5,14 @@ use crate::{
     config::Config,
     core::{account::Accounts, session::Sessions, token::Service},
     keys::Keys,
-    logs::{self, Lines},
-    services,
+    logs::ship::{self, Lines},
+    services, shelf,
     web::{
         health,
         metrics::Exporter,
         pages,
-        serve::{self, dressed},
+        around::{Around, dressed},
+        serve,
     },
 };
 use anyhow::{Context, Result, bail};
@@ -62,7 +63,7 @@ impl Roles {
         if let Some(lines) = lines {
             let (system, stop) = (servers.mongo.system.clone(), roles.lines.stop.clone());
             roles.lines.run("logs", async move {
-                logs::keep(lines, system, stop).await;
+                ship::keep(lines, system, stop).await;
                 Ok(())
             });
         }
@@ -91,7 +92,7 @@ impl Roles {
         } else {
             tracing::info!("ASTRO_UI is not set: serving without pages");
         }
-        let router = dressed(router.merge(health::router(app.clone())));
+        let router = dressed(router.merge(health::router(app.clone())), &Around::new(app, config)?);
         let address = listener.local_addr()?;
         let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
         tracing::info!("Serving {} on http://{address}", names.join(", "));
@@ -103,6 +104,13 @@ impl Roles {
                 Ok(())
             }
         });
+        if services.contains(&Service::Core) {
+            let (shelves, stop) = (vec![ship::shelf(&app.system), app.trail.shelf().clone()], self.web.stop.clone());
+            self.web.run("shelves", async move {
+                shelf::trim(shelves, stop).await;
+                Ok(())
+            });
+        }
         let (live, feed, stop) = (app.live.clone(), app.feed.clone(), self.web.stop.clone());
         self.web.run("live", async move {
             live.run(feed, stop).await;
@@ -220,11 +228,12 @@ pub fn asked_to_stop() -> Result<impl Future<Output = ()>> {
 pub async fn migrate(servers: &Servers) -> Result<()> {
     commands::migrate(&servers.pool).await.context("migrate the event store")?;
     scheduler::migrate(&servers.pool).await.context("migrate the scheduler's tables")?;
+    servers.vault()?.migrate().await.context("set up the keys of persons")?;
     projections::prepare(&servers.databases).await.context("set the views up")?;
     let system = &servers.mongo.system;
     Accounts::new(system).prepare().await.context("set the accounts up")?;
     Sessions::new(system).prepare().await.context("set the sessions up")?;
-    logs::prepare(system).await.context("set the logs up")?;
+    ship::shelf(system).prepare().await.context("set the logs up")?;
     crate::audit::Trail::new(system).prepare().await.context("set the trail up")?;
     Ok(())
 }
@@ -248,7 +257,7 @@ pub async fn all(
         roles.mailbox(servers, inbox);
     }
     let executor = servers.executor();
-    let app = App::new(servers, Keys::load(config.keys()?)?, executor.clone(), mailbox.is_some(), roles.web_stop())?;
+    let app = App::new(config, servers, Keys::load(config.keys()?)?, executor.clone(), mailbox.is_some(), roles.web_stop())?;
     roles.sequence(servers);
     for projection in Projection::ALL {
         roles.project(servers, projection);
@@ -262,7 +271,7 @@ pub async fn all(
 /// One service in a process of its own.
 pub async fn one(config: &Config, servers: &Servers, service: Service, address: SocketAddr, lines: Option<Lines>) -> Result<Roles> {
     let mut roles = Roles::new(servers, lines);
-    let app = App::new(servers, Keys::load(config.keys()?)?, servers.executor(), false, roles.web_stop())?;
+    let app = App::new(config, servers, Keys::load(config.keys()?)?, servers.executor(), false, roles.web_stop())?;
     let listener = serve::listen(address).await?;
     roles.serve(&app, config, &[service], listener)?;
     Ok(roles)

@@ -11,6 +11,7 @@ pub mod money;
 pub mod passenger;
 pub mod policy;
 pub mod rocket;
+pub mod sealed;
 pub mod seat;
 pub mod slug;
 pub mod spaceport;

@@ -14,16 +14,17 @@ use crate::ui::{self, Profile, TARGET};
 use crate::{licences, process, signals};
 
 /// Which crate of ours may use which others of ours; nothing points back up.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("nats", &[]),
+    ("vault", &["domain"]),
     ("contract", &["domain"]),
     ("commands", &["domain", "nats"]),
     ("projections", &["domain", "contract", "nats"]),
-    ("scheduler", &["commands", "contract", "domain", "nats"]),
+    ("scheduler", &["commands", "contract", "domain", "nats", "vault"]),
     ("ui", &["contract", "domain"]),
     // `ui` for its pages rendered on the server.
-    ("api", &["commands", "projections", "scheduler", "contract", "domain", "nats", "ui"]),
+    ("api", &["commands", "projections", "scheduler", "contract", "domain", "nats", "ui", "vault"]),
     ("e2e", &["contract"]),
     ("xtask", &[]),
     ("bindgen", &[]),

@@ -1,0 +1,2 @@
+//! The vault over a real database.
+#![allow(clippy::unwrap_used, missing_docs)]
