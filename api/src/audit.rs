@@ -111,9 +111,10 @@ impl Trail {
         Ok(())
     }
 
-    /// Keeps the trail within its size and age.
-    pub async fn trim(&self) -> Result<u64, mongodb::error::Error> {
-        self.shelf.trim(Timestamp::now()).await
+    /// Where entries are kept.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// Notes an event: a line in the log, and an entry here. Never fails the request; where the store is away, the line is what is left.

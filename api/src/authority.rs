@@ -2,11 +2,13 @@
 
 use crate::{
     app::App,
+    asking,
     core::token::{Claims, Service},
     extract::Key,
     problem::{Answer, ApiError},
+    web::limits::Class,
 };
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use commands::Ask;
 use contract::{Code, CustomerId, SupplierId, account::Role};
 use domain::{Actor, id::AccountId};
@@ -49,7 +51,13 @@ impl FromRequestParts<App> for SignedIn {
         let now = app.clock.now();
         let token = cookie(&parts.headers, ACCESS_COOKIE).ok_or_else(sign_in_required)?;
         let claims = app.tokens.verify(token, service, now).ok_or_else(sign_in_required)?;
-        if app.sessions.goes_on(claims.sid, now).await { Ok(Self(claims)) } else { Err(sign_in_required()) }
+        if !app.sessions.goes_on(claims.sid, now).await {
+            return Err(sign_in_required());
+        }
+        asking::is_by(claims.sub);
+        let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        app.limits.account(Class::of(&parts.method, route, parts.uri.query().is_some()), claims.sub)?;
+        Ok(Self(claims))
     }
 }
 

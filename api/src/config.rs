@@ -1,5 +1,6 @@
 //! Everything the environment decides, read once. A missing value is named where it is needed.
 
+use crate::web::limits::Width;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::{
@@ -54,6 +55,9 @@ pub struct Config {
     /// Other sites whose pages may call this one, exactly as browsers name them, such as https://desk.example; separated by commas
     #[arg(long, env = "ASTRO_ALLOWED_ORIGINS", global = true, value_delimiter = ',', value_name = "ORIGINS")]
     pub allowed_origins: Vec<String>,
+    /// How often one address or account may ask: `default`, `off` for measuring, or a number that the limits are multiplied by
+    #[arg(long, env = "ASTRO_LIMITS", global = true, default_value = "default", value_name = "WIDTH")]
+    pub limits: Width,
     /// The folder with the signing key and the pepper; made at the first start
     #[arg(long, env = "ASTRO_KEYS", global = true, value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -242,6 +246,7 @@ impl From<Given> for Config {
             core_url: given.core_url,
             trusted_proxies: given.trusted_proxies,
             allowed_origins: given.allowed_origins,
+            limits: Width::Off,
             mail_from: "bookings@astro.example".to_owned(),
             public_url: None,
             ui: None,

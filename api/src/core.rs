@@ -2,6 +2,7 @@
 
 pub mod account;
 mod history;
+mod observe;
 pub mod password;
 mod projections;
 pub mod rebuilds;

@@ -7,8 +7,10 @@
 
 pub mod answer;
 pub mod app;
+pub mod asking;
 pub mod audit;
 pub mod authority;
+pub mod certificates;
 pub mod config;
 pub mod core;
 pub mod customer;
@@ -28,4 +30,5 @@ pub mod roles;
 pub mod services;
 pub mod shelf;
 pub mod supplier;
+pub mod tls;
 pub mod web;

@@ -139,6 +139,8 @@ impl IntoResponse for ApiError {
             }
         }
         let mut response = (status, Json(&self.0.problem)).into_response();
+        // For those who note what was denied.
+        response.extensions_mut().insert(self.0.problem.code);
         if let Some(after) = self.0.retry_after {
             let seconds = after.as_millis().div_ceil(1000).max(1);
             response

@@ -8,11 +8,10 @@ use crate::{
     logs::ship::{self, Lines},
     services, shelf,
     web::{
+        around::{Around, dressed},
         health,
         metrics::Exporter,
-        pages,
-        around::{Around, dressed},
-        serve,
+        pages, serve,
     },
 };
 use anyhow::{Context, Result, bail};
@@ -166,7 +165,7 @@ impl Roles {
     pub fn mailbox(&mut self, servers: &Servers, listener: TcpListener) {
         let (mailbox, stop) = (Mailbox::new(&servers.mongo.system), self.views.stop.clone());
         self.views.run("mailbox", async move {
-            mailbox.serve(listener, stop).await;
+            mailbox.serve(listener, tls, stop).await;
             Ok(())
         });
     }

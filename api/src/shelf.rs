@@ -8,9 +8,10 @@ use mongodb::{
     options::IndexOptions,
 };
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
-/// How often a shelf is trimmed.
-pub const TRIM_EVERY: Duration = Duration::from_secs(60);
+/// How often shelves are trimmed.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
 /// What is left of a shelf that was too large, in percent: so that trimming is rare.
 const LEFT_PERCENT: i64 = 90;
 
@@ -54,6 +55,21 @@ impl Shelf {
             }
         }
         Ok(gone)
+    }
+}
+
+/// Keeps all of them small until `stop`.
+pub async fn trim(shelves: Vec<Shelf>, stop: CancellationToken) {
+    loop {
+        for shelf in &shelves {
+            if let Err(error) = shelf.trim(Timestamp::now()).await {
+                tracing::warn!("Old lines of {} could not be taken away: {error:#}", shelf.lines.name());
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TRIM_EVERY) => {}
+        }
     }
 }
 

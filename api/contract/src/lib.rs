@@ -29,5 +29,7 @@ pub use problem::{Code, Problem};
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// Header of a command's answer (`launch/<id>@<n>`), and of a read that must not be older than it.
 pub const POSITION: &str = "Astro-Position";
+/// Header of every answer: what the request is called in the log.
+pub const REQUEST_ID: &str = "Request-Id";
 /// Header of a read that is older than asked for.
 pub const STALE: &str = "Astro-Stale";

@@ -1,5 +1,6 @@
 //! The system as operators and auditors see it.
 
+use domain::id::AccountId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -32,6 +33,21 @@ pub struct LogQuery {
     /// Text of the message, target or a field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub search: String,
+    /// Of requests to this service: `customer`, `supplier`, `employee` or `core`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// Of requests by this account, or about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Of this request, as its answer's header `Request-Id` said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Uuid>,
+    /// From this time on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
     /// From 1; 0 counts as 1.
     #[serde(skip_serializing_if = "is_zero")]
     pub page: u32,

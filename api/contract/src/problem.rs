@@ -49,6 +49,10 @@ codes! {
     MethodNotAllowed 405;
     /// The body is larger than allowed.
     BodyTooLarge 413;
+    /// The path and query are longer than allowed.
+    AddressTooLong 414;
+    /// There are more headers, or longer ones, than allowed.
+    HeadersTooLarge 431;
     /// The body is not JSON by its content type.
     NotJson 415;
     /// The key was used with another body.

@@ -2,7 +2,7 @@
 
 use super::{
     account::{Account, new_id},
-    history,
+    history, observe,
     password::{self, Checked},
     projections,
     session::{Issued, RefreshError},
@@ -14,7 +14,6 @@ use crate::{
     authority::{ACCESS_COOKIE, Auditor, Operator, REFRESH_COOKIE, SignedIn, cookie},
     extract::{AtLeast, Json, Path, Query},
     listing::listing,
-    logs,
     problem::{Answer, ApiError, Fields},
 };
 use axum::{
@@ -26,7 +25,7 @@ use commands::{Ask, ask::digest};
 use contract::{
     Code, Email, Line, Listing, Page, Problem,
     account::{Me, Role, SignIn, SignUp},
-    operations::{BadPosition, LogLine, LogQuery, Mail, Notification, StreamEvent, StreamHit, StreamState, Verification},
+    operations::{BadPosition, Mail, Notification, StreamEvent, StreamHit, StreamState, Verification},
 };
 use domain::{Actor, customer, id::CustomerId};
 use http::{HeaderMap, HeaderName, StatusCode, header::SET_COOKIE, request::Parts};
@@ -39,7 +38,6 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(sign_up))
         .routes(routes!(sign_in, session, sign_out))
         .routes(routes!(refresh))
-        .routes(routes!(log_lines))
         .routes(routes!(notifications))
         .routes(routes!(retry))
         .routes(routes!(discard))
@@ -48,6 +46,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(stream_state))
         .routes(routes!(verify))
         .routes(routes!(mailbox))
+        .merge(observe::router())
         .merge(projections::router())
 }
 
@@ -200,13 +199,6 @@ async fn refresh(State(app): State<App>, headers: HeaderMap) -> Answer<impl Into
     };
     let account = app.accounts.by_id(issued.account).await?.ok_or_else(over)?;
     Ok((StatusCode::NO_CONTENT, app.cookies(&account, &issued)?))
-}
-
-/// The system log, newest first.
-#[utoipa::path(get, path = "/logs", tag = "operations", params(LogQuery), security(("session" = ["operator"])),
-    responses((status = 200, body = Page<LogLine>)))]
-async fn log_lines(State(app): State<App>, _: Operator, Query(query): Query<LogQuery>) -> Answer<Body<Page<LogLine>>> {
-    logs::search(&app.system, &query).await.map(Body)
 }
 
 fn checked(wanted: Listing) -> Answer<Listing> {

@@ -1,5 +1,6 @@
 //! Where a request comes from: the peer, or, behind a proxy that is trusted, who the proxy says it serves.
 
+use crate::config::Network;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::{Extensions, HeaderMap, request::Parts};
 use std::{
@@ -24,12 +25,12 @@ impl Address {
 
     /// Of a request whose peer is `peer`. The header of a peer that is not among `trusted` is not believed.
     #[must_use]
-    pub fn found(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> Self {
+    pub fn found(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let Some(mut from) = peer.map(|peer| peer.to_canonical()) else { return Self(None) };
         let named: Vec<&str> =
             headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
         for hop in named.iter().rev().take(HOPS_MAX) {
-            if !trusted.contains(&from) {
+            if !is_trusted(from, trusted) {
                 break;
             }
             let Ok(next) = hop.trim().parse::<IpAddr>() else { break };
@@ -58,6 +59,12 @@ impl fmt::Display for Address {
     }
 }
 
+/// Whether an address is one of the proxies that are believed.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.holds(address))
+}
+
 /// The peer of a connection.
 #[must_use]
 pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
@@ -83,7 +90,7 @@ mod tests {
     }
     fn found(peer: &str, forwarded: &[&str]) -> String {
         let headers = forwarded.iter().map(|line| (http::HeaderName::from_static(FORWARDED_FOR), line.parse().unwrap())).collect();
-        Address::found(Some(ip(peer)), &headers, &[ip("10.0.0.1"), ip("10.0.0.2")]).to_string()
+        Address::found(Some(ip(peer)), &headers, &["10.0.0.0/30".parse().unwrap()]).to_string()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Limits on every request, and the check that a command comes from our own pages. Sizes of bodies are `extract`'s.
 
+use super::{around::Around, cors};
 use crate::problem::ApiError;
 use axum::{
     extract::{Request, State},
@@ -8,8 +9,8 @@ use axum::{
 };
 use contract::Code;
 use http::{HeaderMap, Method, header};
-use std::{any::Any, sync::Arc, time::Duration};
-use tokio::{sync::Semaphore, time::timeout};
+use std::{any::Any, time::Duration};
+use tokio::time::timeout;
 
 /// How long a request may take.
 pub const REQUEST_FOR: Duration = Duration::from_secs(10);
@@ -21,8 +22,8 @@ const VERIFY: &str = "/api/core/audit/verify";
 pub const REQUESTS_MAX: usize = 2_048;
 
 /// Turns away what is too much, and ends what takes too long.
-pub async fn limit(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = room.try_acquire() else {
+pub async fn limit(State(around): State<Around>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = around.room.try_acquire() else {
         return ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment.").into_response();
     };
     let time = if request.uri().path() == VERIFY { VERIFY_FOR } else { REQUEST_FOR };
@@ -36,9 +37,9 @@ pub async fn limit(State(room): State<Arc<Semaphore>>, request: Request, next: N
 }
 
 /// Refuses requests that change something and come from another site's page.
-pub async fn same_origin(request: Request, next: Next) -> Response {
+pub async fn same_origin(State(around): State<Around>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if safe || is_own(request.headers()) {
+    if safe || is_own(request.headers()) || cors::allowed(request.headers(), &around.origins).is_some() {
         return next.run(request).await;
     }
     ApiError::new(Code::ForeignOrigin, "This request comes from another site's page. Open our own page and try again.").into_response()

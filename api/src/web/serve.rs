@@ -1,45 +1,133 @@
-//! The listener: every layer around the routers, and an orderly end.
+//! The listener, and an orderly end.
 
-use super::{guard, headers};
+use crate::tls::Identity;
 use anyhow::{Context, Result};
-use axum::{Router, middleware};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::Semaphore};
+use axum::{Router, body::Body, extract::ConnectInfo, middleware, response::Response};
+use http::Request;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{Service as HyperService, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use rustls::ServerConfig;
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower::ServiceExt;
 
 /// How long open requests have to end.
 pub const DRAIN_FOR: Duration = Duration::from_secs(5);
-
-/// `router` with everything that goes around it.
-pub fn dressed(router: Router) -> Router {
-    router
-        .layer(middleware::from_fn(guard::same_origin))
-        .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(guard::REQUESTS_MAX)), guard::limit))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .layer(middleware::from_fn(headers::add))
-}
+/// Connections at once, with those that are silent.
+const CONNECTIONS_MAX: usize = 8_192;
+/// How long a handshake may take.
+const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
+/// How long a client may take to send a request's head, or be silent between requests.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Requests at once on one connection.
+const STREAMS_MAX: u32 = 128;
+/// How long nothing is accepted after that failed: there are too many open files, most likely.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Takes the address.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("ASTRO_LISTEN: listen on {address}"))
 }
 
-/// Serves until `stop`, then lets open requests end.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = stop.clone();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped.cancelled().await });
-    let drained = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN_FOR).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served.context("serve"),
-        () = drained => {
-            tracing::warn!("Some requests did not end in {} s and were cut off", DRAIN_FOR.as_secs());
-            Ok(())
-        }
+/// Serves until `stop`, then lets open requests end. With `tls` every connection is encrypted, and who shows a certificate of ours is
+/// named in the extensions of its requests ([`Identity`]).
+pub async fn serve(listener: TcpListener, router: Router, tls: Option<Arc<ServerConfig>>, stop: CancellationToken) -> Result<()> {
+    let router: Router = router.with_state(());
+    let acceptor = tls.map(TlsAcceptor::from);
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let ending = GracefulShutdown::new();
+    loop {
+        let accepted = async {
+            // One who waits for room is not accepted yet: the system keeps a short queue of them.
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (stream, address, permit) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accepted => match accepted {
+                (Ok((stream, address)), Ok(permit)) => (stream, address, permit),
+                (Err(error), _) => {
+                    tracing::warn!("A connection cannot be accepted: {error}");
+                    tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+                    continue;
+                }
+                (_, Err(closed)) => return Err(closed).context("serve"),
+            },
+        };
+        let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), ending.watcher());
+        tokio::spawn(async move {
+            if let Err(error) = converse(stream, address, router, acceptor, watcher).await {
+                tracing::debug!("A connection broke off: {error:#}");
+            }
+            drop(permit);
+        });
     }
+    drop(listener);
+    if timeout(DRAIN_FOR, ending.shutdown()).await.is_err() {
+        tracing::warn!("Some requests did not end in {} s and were cut off", DRAIN_FOR.as_secs());
+    }
+    Ok(())
+}
+
+/// All requests of one connection.
+async fn converse(stream: TcpStream, address: SocketAddr, router: Router, acceptor: Option<TlsAcceptor>, watcher: Watcher) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let Some(acceptor) = acceptor else { return http1(stream, answering(router, address, None), watcher).await };
+    let stream = timeout(HANDSHAKE_FOR, acceptor.accept(stream)).await.context("no handshake in time")?.context("handshake")?;
+    let (_, session) = stream.get_ref();
+    let identity = session.peer_certificates().and_then(|chain| Identity::of(chain.first()?));
+    let second = session.alpn_protocol() == Some(b"h2");
+    let service = answering(router, address, identity);
+    if !second {
+        return http1(stream, service, watcher).await;
+    }
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).keep_alive_interval(SILENCE_MAX).max_concurrent_streams(STREAMS_MAX);
+    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.context("HTTP/2")
+}
+
+async fn http1<S, H, F>(stream: S, service: H, watcher: Watcher) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: HyperService<Request<Incoming>, Response = Response, Error = Infallible, Future = F>,
+    F: Future<Output = Result<Response, Infallible>>,
+{
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(SILENCE_MAX);
+    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.context("HTTP/1.1")
+}
+
+/// Answers with `router`, which is told who asks.
+fn answering(
+    router: Router,
+    address: SocketAddr,
+    identity: Option<Identity>,
+) -> impl HyperService<
+    Request<Incoming>,
+    Response = Response,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response, Infallible>> + Send,
+> + Send
++ Clone {
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        if let Some(identity) = identity {
+            request.extensions_mut().insert(identity);
+        }
+        router.clone().oneshot(request.map(Body::new))
+    })
 }

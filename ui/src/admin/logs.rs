@@ -32,7 +32,7 @@ pub fn Logs(sift: ReadSignal<Sift>) -> Element {
 fn Lines(sift: ReadSignal<Sift>) -> Element {
     let query = use_memo(move || {
         let sift = sift.read();
-        LogQuery { level: sift.level.clone(), search: sift.search.clone(), page: sift.page() }
+        LogQuery { level: sift.level.clone(), search: sift.search.clone(), page: sift.page(), ..LogQuery::default() }
     });
     let list = use_resource(move || {
         let query = query();

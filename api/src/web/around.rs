@@ -1,0 +1,216 @@
+//! What goes around every request: where it comes from, what it is called, how often it may come, and the one line the log has of it.
+
+use super::{
+    address::{self, Address, is_trusted},
+    cors, guard, headers,
+    limits::{Class, Limits},
+};
+use crate::{
+    app::App,
+    asking::{self, Asking},
+    audit::{Event, Kind, Trail},
+    authority::{ACCESS_COOKIE, cookie},
+    config::{Config, Network},
+    core::token::Service,
+    logs::ship::REQUESTS,
+    problem::ApiError,
+};
+use anyhow::{Context, Result};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use contract::{Code, REQUEST_ID};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use std::{ops::Deref, sync::Arc, time::Instant};
+use tokio::sync::Semaphore;
+use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use uuid::Uuid;
+
+/// The longest path with its query, in bytes.
+const ADDRESS_BYTES_MAX: usize = 4 * 1024;
+/// The longest query, in bytes.
+const QUERY_BYTES_MAX: usize = 2 * 1024;
+/// Headers of a request, at most.
+const HEADERS_MAX: usize = 64;
+/// All of them together, in bytes.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// See [`Around`].
+#[derive(Debug)]
+pub struct Shared {
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted: Vec<Network>,
+    /// Origins whose pages may call.
+    pub origins: Vec<HeaderValue>,
+    /// How often one may ask.
+    pub limits: Limits,
+    /// Room for requests at once.
+    pub room: Semaphore,
+    trail: Trail,
+}
+
+/// What the layers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Around(Arc<Shared>);
+
+impl Deref for Around {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Around {
+    /// As the configuration says.
+    pub fn new(app: &App, config: &Config) -> Result<Self> {
+        let origin = |origin: &String| {
+            HeaderValue::from_str(origin)
+                .with_context(|| format!("ASTRO_ALLOWED_ORIGINS: {origin:?} is not an origin such as https://host"))
+        };
+        Ok(Self(Arc::new(Shared {
+            trusted: config.trusted_proxies.clone(),
+            origins: config.allowed_origins.iter().map(origin).collect::<Result<_>>()?,
+            limits: app.limits.clone(),
+            room: Semaphore::new(guard::REQUESTS_MAX),
+            trail: app.trail.clone(),
+        })))
+    }
+}
+
+/// `router` with everything that goes around it. The last layer is the outermost.
+pub fn dressed(router: Router, around: &Around) -> Router {
+    let of = || around.clone();
+    router
+        .layer(middleware::from_fn_with_state(of(), guard::same_origin))
+        .layer(middleware::from_fn_with_state(of(), cors::answer))
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(middleware::from_fn_with_state(of(), limit))
+        .layer(middleware::from_fn_with_state(of(), guard::limit))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(middleware::from_fn_with_state(of(), follow))
+        .layer(middleware::from_fn(headers::add))
+}
+
+/// The service a path belongs to.
+fn service_of(path: &str) -> Option<Service> {
+    let rest = path.strip_prefix("/api/")?;
+    Service::ALL.into_iter().find(|service| rest.split('/').next() == Some(service.as_str()))
+}
+
+/// A proxy that is trusted names the request; anyone else's name for it is not taken over.
+fn named(headers: &HeaderMap, trusted: bool) -> Uuid {
+    let given = headers.get(REQUEST_ID).filter(|_| trusted).and_then(|id| Uuid::try_parse(id.to_str().ok()?).ok());
+    given.unwrap_or_else(Uuid::now_v7)
+}
+
+/// Names the request, answers it, and notes it: one line in the log, and an entry in the trail where a right or a limit was missing.
+pub async fn follow(State(around): State<Around>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let peer = address::peer(request.extensions());
+    let from = Address::found(peer, request.headers(), &around.trusted);
+    let id = named(request.headers(), peer.is_some_and(|peer| is_trusted(peer, &around.trusted)));
+    request.extensions_mut().insert(from);
+    let service = service_of(request.uri().path());
+    let asking = Arc::new(Asking::new(id, service.map(Service::as_str)));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let token = cookie(request.headers(), ACCESS_COOKIE).map(str::to_owned);
+    let answering = async {
+        let mut response = match measured(&request) {
+            Ok(()) => next.run(request).await,
+            Err(refused) => refused.into_response(),
+        };
+        let status = response.status().as_u16();
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let shown = route.as_deref().unwrap_or(if service.is_some() { "no route" } else { "page" });
+        let method = known(&method);
+        if status >= 500 {
+            tracing::warn!(target: REQUESTS, { http.method = method, http.route = shown, http.status = status, duration_ms }, "{method} {shown}: {status}");
+        } else {
+            tracing::info!(target: REQUESTS, { http.method = method, http.route = shown, http.status = status, duration_ms }, "{method} {shown}: {status}");
+        }
+        let code = response.extensions().get::<Code>().copied();
+        if let Some(kind) = noteworthy(code, token.as_deref()) {
+            let reason = format!("{method} {shown}");
+            around.trail.note(Event::new(kind).account(asking.account()).address(&from).reason(reason)).await;
+        }
+        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+            response.headers_mut().insert(HeaderName::from_static("request-id"), value);
+        }
+        response
+    };
+    asking::within(asking.clone(), answering).await
+}
+
+/// A method as the log names it: clients can make words up.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "OTHER",
+    }
+}
+
+/// Whether a token says of itself that its time is over. Nothing else of it is believed.
+fn is_only_old(token: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Until {
+        exp: i64,
+    }
+    let until = jsonwebtoken::dangerous::insecure_decode::<Until>(token);
+    until.is_ok_and(|token| token.claims.exp <= Timestamp::now().as_second())
+}
+
+/// What the trail has of an answer.
+fn noteworthy(code: Option<Code>, token: Option<&str>) -> Option<Kind> {
+    match code? {
+        Code::Forbidden => Some(Kind::Denied),
+        Code::ForeignOrigin => Some(Kind::ForeignOrigin),
+        Code::TooManyRequests => Some(Kind::Limited),
+        // A token that only ran out is how every page begins again.
+        Code::SignInRequired => token.filter(|token| !is_only_old(token)).map(|_| Kind::Denied),
+        _ => None,
+    }
+}
+
+/// Fails when the address or the headers are larger than anyone needs.
+fn measured(request: &Request) -> Result<(), ApiError> {
+    let uri = request.uri();
+    let query = uri.query().map_or(0, str::len);
+    if query > QUERY_BYTES_MAX || uri.path().len() + query > ADDRESS_BYTES_MAX {
+        return Err(ApiError::new(
+            Code::AddressTooLong,
+            format!("The address is longer than {ADDRESS_BYTES_MAX} bytes, or its query than {QUERY_BYTES_MAX}. Ask for less at once."),
+        ));
+    }
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        return Err(ApiError::new(
+            Code::HeadersTooLarge,
+            format!(
+                "There are more than {HEADERS_MAX} headers, or more than {HEADER_BYTES_MAX} bytes of them. Delete this site's cookies and try again."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Takes a token of the address's bucket.
+pub async fn limit(State(around): State<Around>, from: Address, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let class = Class::of(request.method(), route, request.uri().query().is_some());
+    match around.limits.address(class, from.network()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
