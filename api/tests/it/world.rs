@@ -8,6 +8,7 @@ use api::{
         account::{Account, new_id},
         token::Bearer,
     },
+    logs::ship::Lines,
     roles,
     web::serve,
 };
@@ -187,20 +188,25 @@ pub(crate) async fn schedule(executor: &Executor, flight: Flight) -> (LaunchId, 
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::with_pages(None).await
+        Self::with(|_| {}, None).await
     }
 
     /// With the apps in this folder.
     pub(crate) async fn with_pages(ui: Option<PathBuf>) -> Self {
+        Self::with(|config| config.ui = ui, None).await
+    }
+
+    /// With a configuration of its own, and with log lines to keep.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config), lines: Option<Lines>) -> Self {
         let calm = OPEN_TRANSACTION.read().await;
         let place = Namespace::make().await;
         let mut config = place.config();
-        config.ui = ui;
+        change(&mut config);
         let servers = Servers::connect(&config).await.unwrap();
         let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mailbox = Some("127.0.0.1:0".parse().unwrap());
-        let (roles, app) = roles::all(&config, &servers, listener, mailbox, None).await.unwrap();
+        let (roles, app) = roles::all(&config, &servers, listener, mailbox, lines).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(roles.run_until(async {
             let _ = stopped.await;
