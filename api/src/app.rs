@@ -20,6 +20,7 @@ use crate::{
     problem::{Answer, ApiError},
     web::limits::Limits as AskLimits,
 };
+use crate::tls::{self, Tls};
 use anyhow::{Context, Result};
 use commands::{
     Executor, Limits, StreamVersion, Wake,
@@ -75,26 +76,33 @@ pub struct Servers {
     pub wake: Wake,
     /// The keys of persons; none in a process that was given no master key, such as a projector.
     pub vault: Option<Vault>,
+    /// What encrypts the connections of this process; none where they stay on this machine.
+    pub tls: Option<Tls>,
 }
 
 impl Servers {
     /// Connects to all of them.
     pub async fn connect(config: &Config) -> Result<Self> {
-        let url = config.postgres_url()?;
+        let tls = Tls::load(config)?;
+        let url = tls::postgres_url("ASTRO_POSTGRES_URL", config.postgres_url()?, tls.as_ref())?;
         let (nats, mongo) = (config.nats_url()?, config.mongo_url()?);
         let appending = config.postgres_connections / 3;
         let down = "ASTRO_POSTGRES_URL: Postgres cannot be reached";
-        let pool = commands::connect(url, config.postgres_connections - appending).await.context(down)?;
-        let appending = commands::connect_to_append(url, appending).await.context(down)?;
-        let bus = Bus::connect(nats, &config.prefix).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
-        let mongo = mongo::connect(mongo, &config.prefix).await?;
+        let pool = commands::connect(&url, config.postgres_connections - appending).await.context(down)?;
+        let appending = commands::connect_to_append(&url, appending).await.context(down)?;
+        let over = tls::nats("ASTRO_NATS_URL", nats, tls.as_ref())?;
+        let bus = Bus::connect_over(nats, &config.prefix, over).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
+        let mongo = mongo::connect(mongo, &config.prefix, tls.as_ref()).await?;
         let feed = Feed::new(pool.clone(), Some(bus.clone()));
         let databases = Databases::new(pool.clone(), &mongo.client, &config.prefix, feed.clone());
         let vault = match config.keys() {
-            Ok(folder) => Some(Vault::connect(&config.vault_url()?, VAULT_CONNECTIONS, keys::master(folder)?).await?),
+            Ok(folder) => {
+                let url = tls::postgres_url("ASTRO_VAULT_URL", &config.vault_url()?, tls.as_ref())?;
+                Some(Vault::connect(&url, VAULT_CONNECTIONS, keys::master(folder)?).await?)
+            }
             Err(_) => None,
         };
-        Ok(Self { appending, pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases, vault })
+        Ok(Self { appending, pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases, vault, tls })
     }
 
     /// The keys of persons, where this process has a master key.

@@ -1,9 +1,10 @@
 //! The connection to MongoDB and the names of its databases.
 
-use anyhow::{Context, Result};
+use crate::tls;
+use anyhow::{Context, Result, bail};
 use mongodb::{
     Client, Database,
-    options::{Acknowledgment, ClientOptions, WriteConcern},
+    options::{Acknowledgment, ClientOptions, ServerAddress, Tls, TlsOptions, WriteConcern},
 };
 use std::time::Duration;
 
@@ -23,9 +24,25 @@ pub struct Mongo {
     pub system: Database,
 }
 
-/// Connects; a server that is down is found out by who asks it first.
-pub async fn connect(url: &str, prefix: &str) -> Result<Mongo> {
+/// Connects; a server that is down is found out by who asks it first. With `encryption` to nobody but who has a certificate of that
+/// authority; without, plain connections stay on this machine.
+pub async fn connect(url: &str, prefix: &str, encryption: Option<&tls::Tls>) -> Result<Mongo> {
     let mut options = ClientOptions::parse(url).await.context("ASTRO_MONGO_URL is not an address of MongoDB")?;
+    match (encryption, &options.tls) {
+        (_, Some(Tls::Enabled(how))) if how.allow_invalid_certificates == Some(true) => {
+            bail!("ASTRO_MONGO_URL: certificates must be checked, so tlsInsecure and tlsAllowInvalidCertificates will not do")
+        }
+        (Some(_), Some(Tls::Disabled)) => bail!("ASTRO_MONGO_URL: with ASTRO_TLS_CA tls=false will not do"),
+        (Some(encryption), None) => {
+            options.tls = Some(Tls::Enabled(TlsOptions::builder().ca_file_path(encryption.ca.clone()).build()));
+        }
+        (_, Some(Tls::Enabled(_))) => {}
+        (None, _) => {
+            if let Some(far) = options.hosts.iter().map(host_of).find(|host| !tls::stays_here(host)) {
+                return Err(tls::leaves("ASTRO_MONGO_URL", &far, "or add ?tls=true"));
+            }
+        }
+    }
     options.app_name = Some(format!("astro {prefix}"));
     options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build());
     options.server_selection_timeout = Some(SERVER_WAIT_MAX);
@@ -34,4 +51,31 @@ pub async fn connect(url: &str, prefix: &str) -> Result<Mongo> {
     let client = Client::with_options(options).context("ASTRO_MONGO_URL cannot be used")?;
     let system = client.database(&format!("{prefix}_system"));
     Ok(Mongo { client, system })
+}
+
+fn host_of(address: &ServerAddress) -> String {
+    match address {
+        ServerAddress::Tcp { host, .. } => host.clone(),
+        // A socket of this machine.
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_leaves_this_machine_in_plain_text() {
+        for good in ["mongodb://127.0.0.1:27017", "mongodb://mongo.example/?tls=true"] {
+            connect(good, "t", None).await.unwrap();
+        }
+        for refused in
+            ["mongodb://mongo.example", "mongodb://127.0.0.1,mongo.example", "mongodb://mongo.example/?tls=true&tlsInsecure=true"]
+        {
+            let error = connect(refused, "t", None).await.unwrap_err().to_string();
+            assert!(error.contains("ASTRO_MONGO_URL"), "{refused}: {error}");
+        }
+    }
 }

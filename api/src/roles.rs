@@ -7,6 +7,7 @@ use crate::{
     keys::Keys,
     logs::ship::{self, Lines},
     services, shelf,
+    tls::{self, Tls},
     web::{
         around::{Around, dressed},
         health,
@@ -82,8 +83,8 @@ impl Roles {
         self.web.stop.clone()
     }
 
-    /// Serves these services with their pages, and the health of the process.
-    pub fn serve(&mut self, app: &App, config: &Config, services: &[Service], listener: TcpListener) -> Result<()> {
+    /// Serves these services with their pages, and the health of the process; with `tls` encrypted.
+    pub fn serve(&mut self, app: &App, config: &Config, services: &[Service], listener: TcpListener, tls: Option<&Tls>) -> Result<()> {
         let mut router = services::router(app, services);
         if let Some(folder) = &config.ui {
             let apps: Vec<_> = services.iter().map(|service| pages::app_of(*service)).collect();
@@ -94,8 +95,10 @@ impl Roles {
         let router = dressed(router.merge(health::router(app.clone())), &Around::new(app, config)?);
         let address = listener.local_addr()?;
         let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
-        tracing::info!("Serving {} on http://{address}", names.join(", "));
-        self.web.run("serve", serve::serve(listener, router, self.web.stop.clone()));
+        let encryption = tls.map(Tls::server);
+        let scheme = if encryption.is_some() { "https" } else { "http" };
+        tracing::info!("Serving {} on {scheme}://{address}", names.join(", "));
+        self.web.run("serve", serve::serve(listener, router, encryption, self.web.stop.clone()));
         self.web.run("rebuilds", {
             let (rebuilds, stop) = (app.rebuilds.clone(), self.web.stop.clone());
             async move {
@@ -139,7 +142,9 @@ impl Roles {
 
     /// Acts on time and on events, and sends mail.
     pub fn schedule(&mut self, servers: &Servers, config: &Config, executor: Executor, smtp_url: &str, site: &str) -> Result<()> {
-        let mailer = Mailer::new(smtp_url, &config.mail_from, site).context("ASTRO_SMTP_URL or ASTRO_MAIL_FROM cannot be used")?;
+        let authority = tls::mail("ASTRO_SMTP_URL", smtp_url, servers.tls.as_ref())?;
+        let unfit = "ASTRO_SMTP_URL or ASTRO_MAIL_FROM cannot be used";
+        let mailer = Mailer::new(smtp_url, &config.mail_from, site, authority.as_deref()).context(unfit)?;
         let system = servers.mongo.system.clone();
         let addresses = crate::core::account::Addresses::new(Accounts::new(&system), executor.clone());
         let scheduler = Scheduler {
@@ -164,6 +169,7 @@ impl Roles {
     /// Takes mail in for people to read, in development.
     pub fn mailbox(&mut self, servers: &Servers, listener: TcpListener) {
         let (mailbox, stop) = (Mailbox::new(&servers.mongo.system), self.views.stop.clone());
+        let tls = servers.tls.as_ref().map(Tls::acceptor);
         self.views.run("mailbox", async move {
             mailbox.serve(listener, tls, stop).await;
             Ok(())
@@ -252,7 +258,8 @@ pub async fn all(
     if let Some(address) = mailbox {
         let inbox = TcpListener::bind(address).await.with_context(|| format!("--mailbox: listen on {address}"))?;
         tracing::info!("The development mailbox takes mail on {}", inbox.local_addr()?);
-        smtp_url = Ok(format!("smtp://{}", inbox.local_addr()?));
+        let scheme = if servers.tls.is_some() { "smtps" } else { "smtp" };
+        smtp_url = Ok(format!("{scheme}://{}", inbox.local_addr()?));
         roles.mailbox(servers, inbox);
     }
     let executor = servers.executor();
@@ -261,9 +268,10 @@ pub async fn all(
     for projection in Projection::ALL {
         roles.project(servers, projection);
     }
-    let site = config.public_url.clone().unwrap_or(format!("http://{}", listener.local_addr()?));
+    let scheme = if servers.tls.is_some() { "https" } else { "http" };
+    let site = config.public_url.clone().unwrap_or(format!("{scheme}://{}", listener.local_addr()?));
     roles.schedule(servers, config, executor, &smtp_url?, &site)?;
-    roles.serve(&app, config, &Service::ALL, listener)?;
+    roles.serve(&app, config, &Service::ALL, listener, servers.tls.as_ref())?;
     Ok((roles, app))
 }
 
@@ -272,7 +280,7 @@ pub async fn one(config: &Config, servers: &Servers, service: Service, address: 
     let mut roles = Roles::new(servers, lines);
     let app = App::new(config, servers, Keys::load(config.keys()?)?, servers.executor(), false, roles.web_stop())?;
     let listener = serve::listen(address).await?;
-    roles.serve(&app, config, &[service], listener)?;
+    roles.serve(&app, config, &[service], listener, servers.tls.as_ref())?;
     Ok(roles)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Envelope;
 use async_nats::{
-    Client, HeaderMap, Subject,
+    Client, ConnectOptions, HeaderMap, ServerAddr, Subject,
     connection::State,
     header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID},
     jetstream::{
@@ -11,10 +11,11 @@ use async_nats::{
         context::{ContextBuilder, GetStreamErrorKind, PublishAckFuture},
         stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
     },
+    rustls::ClientConfig,
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use std::{collections::VecDeque, future::IntoFuture, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::IntoFuture, str::FromStr, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -85,12 +86,19 @@ impl Bus {
     /// Connects to `url`. `prefix` (letters, digits, `_`) keeps installations on one server apart. A server that is down is no failure:
     /// the client keeps trying, and until then everything answers [`BusError::Down`].
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, BusError> {
-        let client = async_nats::ConnectOptions::new()
-            .name(format!("astro {prefix}"))
-            .retry_on_initial_connect()
-            .connect(url)
-            .await
-            .map_err(failed("connect to NATS"))?;
+        Self::connect_over(url, prefix, None).await
+    }
+
+    /// The same over TLS, where it is given: a server that does not speak it, or is not the one, is not connected to.
+    pub async fn connect_over(url: &str, prefix: &str, tls: Option<ClientConfig>) -> Result<Self, BusError> {
+        // Answers come to subjects of the user's own, so that users can be kept from hearing each other's.
+        let address = ServerAddr::from_str(url).map_err(failed("read the address of NATS"))?;
+        let user = address.username().unwrap_or(prefix);
+        let mut options = ConnectOptions::new().name(format!("astro {prefix}")).custom_inbox_prefix(format!("_INBOX_{user}"));
+        if let Some(tls) = tls {
+            options = options.require_tls(true).tls_client_config(tls);
+        }
+        let client = options.retry_on_initial_connect().connect(address).await.map_err(failed("connect to NATS"))?;
         let connected = async {
             while client.connection_state() != State::Connected {
                 sleep(Duration::from_millis(5)).await;

@@ -14,13 +14,21 @@ use mongodb::{
     Collection, Database,
     bson::{Document, doc, oid::ObjectId},
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use std::{io, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// How many mails are kept.
 pub const MAILS_MAX: u64 = 2_000;
 /// How many conversations are held at once.
 const CONVERSATIONS_MAX: usize = 32;
+/// How long a handshake may take.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// The longest text shown, in characters.
 const TEXT_CHARACTERS_MAX: usize = 20_000;
 
@@ -37,17 +45,17 @@ impl Mailbox {
         Self { collection: system.collection("mailbox") }
     }
 
-    /// Takes mail on `listener` until `stop`.
-    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+    /// Takes mail on `listener` until `stop`; with `tls` only encrypted, from the first byte on.
+    pub async fn serve(&self, listener: TcpListener, tls: Option<TlsAcceptor>, stop: CancellationToken) {
         let mut conversations = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
                     Ok((stream, _)) => {
-                        let mailbox = self.clone();
+                        let (mailbox, tls) = (self.clone(), tls.clone());
                         conversations.spawn(async move {
-                            if let Err(error) = smtp::converse(stream, &mailbox).await {
+                            if let Err(error) = take(stream, tls, &mailbox).await {
                                 tracing::debug!("A mail conversation broke off: {error}");
                             }
                         });
@@ -99,6 +107,15 @@ impl Mailbox {
         let found = self.collection.find(filter).sort(doc! { "_id": -1 }).skip(skip).limit(i64::from(per_page)).await?;
         let items = found.map_ok(|document| shown(&document)).try_collect().await?;
         Ok(Page { items, total, page, per_page, position: 0, stale: false })
+    }
+}
+
+async fn take(stream: TcpStream, tls: Option<TlsAcceptor>, mailbox: &Mailbox) -> io::Result<()> {
+    // A conversation of small turns: nothing is gained by waiting for more to send.
+    stream.set_nodelay(true)?;
+    match tls {
+        None => smtp::converse(stream, mailbox).await,
+        Some(tls) => smtp::converse(timeout(HANDSHAKE_MAX, tls.accept(stream)).await??, mailbox).await,
     }
 }
 

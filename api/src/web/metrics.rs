@@ -51,7 +51,7 @@ impl Exporter {
             }
         };
         tokio::select! {
-            served = serve::serve(listener, router, stop) => served,
+            served = serve::serve(listener, router, None, stop) => served,
             () = upkeep => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::tls::Identity;
 use anyhow::{Context, Result};
-use axum::{Router, body::Body, extract::ConnectInfo, middleware, response::Response};
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
 use hyper::{
     body::Incoming,

@@ -1,10 +1,9 @@
-//! One SMTP conversation, as much of RFC 5321 as taking mail needs: no relaying, no authentication, no TLS. Only for development.
+//! One SMTP conversation, as much of RFC 5321 as taking mail needs: no relaying, no authentication, no STARTTLS. Only for development.
 
 use super::Mailbox;
 use std::{io, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     time::timeout,
 };
 
@@ -18,14 +17,13 @@ const RECIPIENTS_MAX: usize = 100;
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// Talks until the other side quits, falls silent or breaks the rules.
-pub(super) async fn converse(stream: TcpStream, mailbox: &Mailbox) -> io::Result<()> {
-    // A conversation of small turns: nothing is gained by waiting for more to send.
-    stream.set_nodelay(true)?;
-    let (reader, mut writer) = stream.into_split();
+pub(super) async fn converse(stream: impl AsyncRead + AsyncWrite, mailbox: &Mailbox) -> io::Result<()> {
+    let (reader, mut writer) = tokio::io::split(stream);
     let mut reader = BufReader::new(reader);
     let mut from: Option<String> = None;
     let mut to: Vec<String> = Vec::new();
     writer.write_all(b"220 astro-mailbox ESMTP\r\n").await?;
+    writer.flush().await?;
     while let Some(line) = line(&mut reader).await? {
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
@@ -57,6 +55,7 @@ pub(super) async fn converse(stream: TcpStream, mailbox: &Mailbox) -> io::Result
             "DATA" if to.is_empty() => "503 RCPT comes first".to_owned(),
             "DATA" => {
                 writer.write_all(b"354 end with a dot on a line of its own\r\n").await?;
+                writer.flush().await?;
                 let Some(mail) = mail(&mut reader).await? else { return Ok(()) };
                 let recipients = std::mem::take(&mut to);
                 from = None;
@@ -76,19 +75,19 @@ pub(super) async fn converse(stream: TcpStream, mailbox: &Mailbox) -> io::Result
             "NOOP" => "250 ok".to_owned(),
             "QUIT" => {
                 writer.write_all(b"221 bye\r\n").await?;
+                writer.shutdown().await?;
                 return Ok(());
             }
             _ => "502 not known here".to_owned(),
         };
         writer.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        writer.flush().await?;
     }
     Ok(())
 }
 
-type Reader = BufReader<tokio::net::tcp::OwnedReadHalf>;
-
 /// The next line; none at the end, after a long silence, or when it is too long to be one.
-async fn line(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
+async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let mut limited = reader.take(LINE_BYTES_MAX);
     let Ok(read) = timeout(SILENCE_MAX, limited.read_until(b'\n', &mut line)).await else { return Ok(None) };
@@ -97,7 +96,7 @@ async fn line(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
 
 /// The lines up to the lonely dot, without the dots that were put before dots. Reads a mail that is too large to its end, but keeps
 /// only enough of it to say so.
-async fn mail(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
+async fn mail(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     let mut mail = Vec::new();
     loop {
         let Some(line) = line(reader).await? else { return Ok(None) };

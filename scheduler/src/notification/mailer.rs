@@ -8,7 +8,10 @@ use crate::{
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, MultiPart},
-    transport::smtp::PoolConfig,
+    transport::smtp::{
+        PoolConfig,
+        client::{Certificate, CertificateStore, Tls, TlsParameters},
+    },
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -23,6 +26,9 @@ pub enum MailerError {
     /// Not an address such as `smtp://127.0.0.1:2525`.
     #[error("not the address of a mail server")]
     Url(#[source] lettre::transport::smtp::Error),
+    /// Not certificates in PEM.
+    #[error("not the certificate of an authority")]
+    Authority(#[source] lettre::transport::smtp::Error),
     /// Not a sender such as `bookings@astro.example`.
     #[error("not the address of a sender")]
     Sender(#[source] lettre::address::AddressError),
@@ -43,10 +49,23 @@ impl fmt::Debug for Mailer {
 }
 
 impl Mailer {
-    /// Sends through the server at `url` (`smtp://host:port`, `smtps://user:password@host`), as `from`; links lead to `site`.
-    pub fn new(url: &str, from: &str, site: &str) -> Result<Self, MailerError> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(MailerError::Url)?
+    /// Sends through the server at `url` (`smtp://host:port`, `smtps://user:password@host`), as `from`; links lead to `site`. With an
+    /// `authority` (PEM) always encrypted, and only to a server that has its certificate from it.
+    pub fn new(url: &str, from: &str, site: &str, authority: Option<&[u8]>) -> Result<Self, MailerError> {
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(MailerError::Url)?;
+        if let Some(authority) = authority {
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            let place = rest.split(['/', '?']).next().unwrap_or_default();
+            let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+            let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+            let parameters = TlsParameters::builder(host.to_owned())
+                .certificate_store(CertificateStore::None)
+                .add_root_certificate(Certificate::from_pem(authority).map_err(MailerError::Authority)?)
+                .build()
+                .map_err(MailerError::Authority)?;
+            transport = transport.tls(if url.starts_with("smtps://") { Tls::Wrapper(parameters) } else { Tls::Required(parameters) });
+        }
+        let transport = transport
             .timeout(Some(STEP_WAIT_MAX))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX))
             .build();

@@ -103,7 +103,7 @@ async fn mailbox_on(world: &World, port: u16) -> CancellationToken {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let (mailbox, stop) = (Mailbox::new(&world.mongo), CancellationToken::new());
     let until = stop.clone();
-    tokio::spawn(async move { mailbox.serve(listener, until).await });
+    tokio::spawn(async move { mailbox.serve(listener, None, until).await });
     stop
 }
 

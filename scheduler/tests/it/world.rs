@@ -115,7 +115,7 @@ impl World {
         let mail_port = listener.local_addr().unwrap().port();
         let mailbox = Mailbox::new(&mongo);
         let until = servers.clone();
-        tokio::spawn(async move { mailbox.serve(listener, until).await });
+        tokio::spawn(async move { mailbox.serve(listener, None, until).await });
         Self {
             feed: Feed::new(pool.clone(), None),
             gateway: Arc::new(TestGateway::new(&mongo)),
@@ -304,7 +304,7 @@ pub(crate) fn start(scheduler: Scheduler) -> Running {
 }
 
 pub(crate) fn mailer(port: u16) -> Mailer {
-    Mailer::new(&format!("smtp://127.0.0.1:{port}"), "bookings@astro.example", "http://localhost:8080/").unwrap()
+    Mailer::new(&format!("smtp://127.0.0.1:{port}"), "bookings@astro.example", "http://localhost:8080/", None).unwrap()
 }
 
 /// Waits until `condition` gives something; fails when it has not within [`PATIENCE`].
