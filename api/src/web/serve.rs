@@ -102,7 +102,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, router: Router, accept
 
 async fn http1<S, H, F>(stream: S, service: H, watcher: Watcher) -> Result<()>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: HyperService<Request<Incoming>, Response = Response, Error = Infallible, Future = F>,
     F: Future<Output = Result<Response, Infallible>>,
 {
