@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::paths::Paths;
 use crate::step::{Progress, Steps, print_line};
 use crate::ui::{self, Profile, TARGET};
-use crate::{licences, process, signals};
+use crate::{advisories, licences, lists, process, signals};
 
 /// Which crate of ours may use which others of ours; nothing points back up.
 const ARROWS: [(&str, &[&str]); 13] = [
@@ -33,18 +33,20 @@ const ARROWS: [(&str, &[&str]); 13] = [
 ];
 /// What the rules and the contract must never reach, directly or through others.
 const NOT_IN_DOMAIN: [&str; 6] = ["tokio", "sqlx", "mongodb", "async-nats", "axum", "reqwest"];
-/// The only place that dependencies may come from.
-const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// What may be built in.
+const DENY: &str = "deny.toml";
 /// Files over this size are data, not text that someone wrote.
 const TEXT_LIMIT: u64 = 2 * 1024 * 1024;
 
 type Gate = (&'static str, fn(&Paths, &Path, &Progress) -> Result<()>);
 
-const GATES: [Gate; 11] = [
+const GATES: [Gate; 13] = [
     ("format", format),
     ("arrows between our crates", arrows),
     ("the domain is pure", purity),
     ("licences and sources", licences_of_all),
+    ("banned crates", banned),
+    ("known advisories", known_advisories),
     ("no paths of one machine", machine_paths),
     ("clippy", clippy),
     ("clippy for the browser", clippy_browser),
@@ -138,7 +140,7 @@ fn openapi(paths: &Paths, logs: &Path, progress: &Progress) -> Result<()> {
     cargo(paths.cargo(), "openapi", logs, progress, &["test", "-p", "api", "openapi"])
 }
 
-fn metadata(paths: &Paths, more: &[&str]) -> Result<Vec<Value>> {
+pub(crate) fn metadata(paths: &Paths, more: &[&str]) -> Result<Vec<Value>> {
     let mut command = paths.cargo();
     command.args(["metadata", "--format-version", "1", "--locked"]).args(more);
     let mut metadata: Value = serde_json::from_str(&process::output(&mut command)?)?;
@@ -184,19 +186,41 @@ fn purity(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
     Ok(())
 }
 
+/// A list of `deny.toml`.
+fn rule<'a>(rules: &'a str, table: &str, key: &str) -> Result<Vec<&'a str>> {
+    lists::list(rules, table, key).with_context(|| format!("{DENY} has no list {key} under [{table}]"))
+}
+
 fn licences_of_all(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    let rules = fs::read_to_string(paths.root.join(DENY)).context(DENY)?;
+    let (allowed, registries) = (rule(&rules, "licenses", "allow")?, rule(&rules, "sources", "allow-registry")?);
     let mut wrong = Vec::new();
     for package in metadata(paths, &[])? {
         let (name, version, licence) = (text(&package, "name"), text(&package, "version"), text(&package, "license"));
-        if !licences::is_allowed(licence) {
+        if !licences::is_allowed(licence, &allowed) {
             wrong.push(format!("{name} {version}: licence \"{licence}\""));
         }
         let source = text(&package, "source");
-        if !source.is_empty() && source != REGISTRY {
+        let known = source.strip_prefix("registry+").is_some_and(|registry| registries.contains(&registry));
+        if !source.is_empty() && !known {
             wrong.push(format!("{name} {version} comes from {source}"));
         }
     }
     ensure!(wrong.is_empty(), "not allowed:\n{}", wrong.join("\n"));
+    Ok(())
+}
+
+fn banned(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    let rules = fs::read_to_string(paths.root.join(DENY)).context(DENY)?;
+    let banned = rule(&rules, "bans", "deny")?;
+    let found: Vec<String> =
+        advisories::used(paths)?.into_iter().map(|used| used.name).filter(|name| banned.contains(&name.as_str())).collect();
+    ensure!(found.is_empty(), "banned by {DENY}, which says why: {}", found.join(", "));
+    Ok(())
+}
+
+fn known_advisories(paths: &Paths, _: &Path, progress: &Progress) -> Result<()> {
+    progress.say(advisories::check(paths)?);
     Ok(())
 }
 

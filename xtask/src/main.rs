@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything a developer or newcomer runs. This file only reads the command line.
 
+mod advisories;
 mod apt;
 mod astro;
 mod bench;
@@ -7,11 +8,13 @@ mod check;
 mod down;
 mod instance;
 mod licences;
+mod lists;
 mod mongo;
 mod nats_server;
 mod paths;
 mod postgres;
 mod process;
+mod sbom;
 mod server;
 mod servers;
 mod shared_builds;
@@ -66,6 +69,16 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Write what the product is made of as CycloneDX JSON
+    Sbom {
+        /// Where to; `target/sbom.json` when left out
+        file: Option<std::path::PathBuf>,
+    },
+    /// Copy the public database of advisories from a folder that holds it
+    Advisories {
+        /// The folder, with `crates/<name>/RUSTSEC-….md` in it
+        database: std::path::PathBuf,
+    },
     /// Build the four web apps for the browser
     Ui {
         /// Quick to build instead of small
@@ -87,6 +100,8 @@ fn main() -> ExitCode {
             Command::Servers => test::serve(&paths),
             Command::Bench { args } => bench::run(&paths, &args),
             Command::Check { gates } => check::run(&paths, &gates),
+            Command::Sbom { file } => sbom::run(&paths, file.as_deref()),
+            Command::Advisories { database } => advisories::copy(&paths, &database),
             Command::Ui { dev } => ui::run(&paths, if dev { Profile::Quick } else { Profile::Small }),
         }
     };
