@@ -4,11 +4,14 @@
 use crate::{
     app::Servers,
     core::{
-        account::{Account, Accounts, new_id},
+        account::{Account, Accounts, Holder, NewAccount, new_id},
         password::{Checked, Passwords},
+        totp,
     },
     import,
     keys::{Keys, hex},
+    personal,
+    problem::ApiError,
 };
 use anyhow::{Context, Result};
 use commands::{
@@ -16,7 +19,10 @@ use commands::{
     ask::digest,
     clock::{Clock, SystemClock},
 };
-use contract::{BookingId, CustomerId, Email, LaunchId, Line, Passenger, Phone, RefundId, Seat, SupplierId, account::Role};
+use contract::{
+    BookingId, CustomerId, Email, LaunchId, Line, Passenger, Phone, RefundId, Seat, SupplierId,
+    account::{AccountState, Role},
+};
 use domain::{
     Actor,
     customer::{self, Customer},
@@ -33,6 +39,7 @@ use std::{
     sync::Arc,
 };
 use uuid::Uuid;
+use vault::Vault;
 
 /// Names everything the demo makes.
 const NAMESPACE: Uuid = Uuid::from_u128(0x0a57_0de3_0000_4000_8000_0000_0000_0001);
@@ -72,6 +79,9 @@ pub struct SignIn {
     role: Role,
     email: String,
     password: String,
+    /// Base 32, of those whose role needs a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totp_secret: Option<String>,
 }
 
 /// What the demo sold.
@@ -96,31 +106,47 @@ const ACCOUNTS: &[(Role, &str, &str)] = &[
 /// Makes the demo accounts; all have the same password.
 pub async fn accounts(servers: &Servers, executor: &Executor, keys: Keys, password: &str) -> Result<Vec<SignIn>> {
     let passwords = Passwords::new(Arc::new(keys))?;
-    let accounts = Accounts::new(&servers.mongo.system);
+    let accounts = Accounts::new(&servers.mongo.system, servers.vault()?.clone());
     let mut made = Vec::with_capacity(ACCOUNTS.len());
     for (role, word, name) in ACCOUNTS {
         let email = Email::new(&format!("{word}@demo.astro.example"))?;
         let hash = || async { passwords.hash(password).await.map_err(|error| anyhow::anyhow!("hash the password: {error:?}")) };
-        match accounts.by_email(&email).await? {
+        let failed = |what: &'static str| move |error: ApiError| anyhow::anyhow!("{what}: {error:?}");
+        let now = SystemClock.now();
+        let account = match accounts.by_email(&email).await? {
             None => {
-                let now = SystemClock.now();
                 let supplier = (*role == Role::Supplier).then(supplier);
-                let account = Account::new(new_id(), Line::new(name)?, email.clone(), hash().await?, *role, supplier, now);
-                if let Some(customer) = account.customer() {
-                    register(executor, customer, now).await?;
+                let id = new_id();
+                if *role == Role::Customer {
+                    register(executor, CustomerId(id.0), now).await?;
                 }
-                accounts.add(&account).await.map_err(|error| anyhow::anyhow!("add an account: {error:?}"))?;
+                let holder = Holder { name: Line::new(name)?, email: email.clone() };
+                let new = NewAccount { id, holder, password: hash().await?, role: *role, supplier, state: AccountState::Active };
+                accounts.add(new, now).await.map_err(failed("add an account"))?
             }
             Some(known) => {
-                let checked = passwords.check(password, Some(&known.password)).await;
-                if checked.map_err(|error| anyhow::anyhow!("check the password: {error:?}"))? != Checked::Right {
+                let checked = passwords.check(password, known.password()).await;
+                if checked.map_err(failed("check the password"))? != Checked::Right {
                     accounts.rehash(known.id(), &hash().await?).await?;
                 }
+                known
             }
-        }
-        made.push(SignIn { role: *role, email: email.to_string(), password: password.to_owned() });
+        };
+        let totp_secret = if role.is_staff() { Some(factor(&accounts, &account, now).await?) } else { None };
+        made.push(SignIn { role: *role, email: email.to_string(), password: password.to_owned(), totp_secret });
     }
     Ok(made)
+}
+
+/// The secret of an account's second factor, base 32; made where there is none.
+async fn factor(accounts: &Accounts, account: &Account, now: Timestamp) -> Result<String> {
+    let failed = |error: ApiError| anyhow::anyhow!("the second factor of a demo account: {error:?}");
+    if let Some(factor) = account.factor() {
+        return Ok(totp::base_32(&accounts.secret(account.id(), factor).await.map_err(failed)?));
+    }
+    let secret = totp::secret()?;
+    accounts.enrol(account.id(), &secret, now).await.map_err(failed)?;
+    Ok(totp::base_32(&secret))
 }
 
 fn supplier() -> SupplierId {
@@ -143,7 +169,7 @@ pub async fn sell(servers: &Servers, executor: &Executor, keys: Keys, bookings: 
     if all.is_empty() {
         return Ok(sold);
     }
-    let accounts = Accounts::new(&servers.mongo.system);
+    let accounts = Accounts::new(&servers.mongo.system, servers.vault()?.clone());
     let mut met = BTreeSet::new();
     // A password nobody knows: these accounts get mail and cannot sign in.
     let mut unknown = [0; 32];
@@ -170,7 +196,7 @@ pub async fn sell(servers: &Servers, executor: &Executor, keys: Keys, bookings: 
             sold.held += 1;
             continue;
         }
-        if !pay(executor, &policies, &gateway, launch, booking, customer, n).await? {
+        if !pay(executor, servers.vault()?, &policies, &gateway, launch, booking, customer, n).await? {
             continue;
         }
         sold.confirmed += 1;
@@ -193,8 +219,10 @@ async fn open(accounts: &Accounts, customer: CustomerId, buyer: u32, locked: &st
     }
     let (name, word) = PEOPLE[pick(buyer, "buyer", PEOPLE.len())];
     let email = Email::new(&format!("{word}.{buyer}@demo.astro.example"))?;
-    let account = Account::new(id, Line::new(name)?, email, locked.to_owned(), Role::Customer, None, SystemClock.now());
-    accounts.add(&account).await.map_err(|error| anyhow::anyhow!("add an account: {error:?}"))
+    let holder = Holder { name: Line::new(name)?, email };
+    let new = NewAccount { id, holder, password: locked.to_owned(), role: Role::Customer, supplier: None, state: AccountState::Active };
+    accounts.add(new, SystemClock.now()).await.map_err(|error| anyhow::anyhow!("add an account: {error:?}"))?;
+    Ok(())
 }
 
 /// Launches to sell on: the demo supplier's, and anyone's; the soonest that are far enough away for a refund.
@@ -258,8 +286,10 @@ fn passenger(n: u32, index: usize) -> Result<Passenger> {
     })
 }
 
+#[allow(clippy::too_many_arguments)] // what a sale is made of
 async fn pay(
     executor: &Executor,
+    vault: &Vault,
     policies: &Policies,
     gateway: &TestGateway,
     launch: LaunchId,
@@ -275,6 +305,7 @@ async fn pay(
     for (index, seat) in seats.into_iter().enumerate() {
         passengers.insert(seat, passenger(n, index)?);
     }
+    let passengers = personal::seal(vault, launch, booking, customer, passengers).await?;
     let command = launch::Command::NamePassengers { booking, customer, passengers, policies: Box::new(policies.clone()), now };
     match executor.execute::<Launch>(&launch, command, &ask(&format!("passengers {n}"))).await {
         Ok(_) => {}

@@ -35,8 +35,9 @@ pub fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/today", tag = "desk", security(("session" = ["employee"])), responses((status = 200, body = Today)))]
 async fn today(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<Today>> {
     let stale = app.desk_is_stale(at_least.as_ref()).await;
-    let today = app.views.operations.today(&app.views.finance, app.clock.now()).await?;
-    Ok(read(stale, Today { stale, ..today }))
+    let (today, latest) = app.views.operations.today(&app.views.finance, app.clock.now()).await?;
+    let latest = app.open_rows(latest).await?;
+    Ok(read(stale, Today { stale, latest, ..today }))
 }
 
 /// All bookings, newest first.
@@ -51,7 +52,8 @@ async fn bookings(
     let listing = listing(query.page, query.per_page, query.search)?;
     let wanted = BookingQuery { status: query.status, listing, ..BookingQuery::default() };
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut page = app.views.operations.bookings(&wanted).await?;
+    let page = app.views.operations.bookings(&wanted, &|kind, text| app.blind(kind, text)).await?;
+    let mut page = app.open_row_page(page).await?;
     page.stale = stale;
     Ok(read(stale, page))
 }
@@ -61,7 +63,8 @@ async fn bookings(
     responses((status = 200, body = Trip)))]
 async fn booking(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast, Path(booking): Path<BookingId>) -> Answer<Read<Trip>> {
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut trip = app.views.operations.trip(booking).await?.ok_or_else(ApiError::not_found)?;
+    let trip = app.views.operations.trip(booking).await?.ok_or_else(ApiError::not_found)?;
+    let mut trip = app.open_trip(trip).await?;
     trip.stale = stale;
     Ok(read(stale, trip))
 }

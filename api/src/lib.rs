@@ -23,6 +23,7 @@ pub mod keys;
 pub mod listing;
 pub mod logs;
 pub mod mongo;
+pub mod personal;
 pub mod policies;
 pub mod problem;
 pub mod refusal;

@@ -4,7 +4,7 @@
 use crate::{
     Money,
     id::{CustomerId, PaymentId, RefundId},
-    passenger::Passenger,
+    passenger::SealedPassenger,
     policy::{Cancellation, Versioned, days},
     seat::Seat,
 };
@@ -24,7 +24,7 @@ pub struct Booking {
     /// The seats it has, or had when it ended.
     pub seats: BTreeSet<Seat>,
     /// Who sits where; all seats or none are named.
-    pub passengers: BTreeMap<Seat, Passenger>,
+    pub passengers: BTreeMap<Seat, SealedPassenger>,
     /// How far it got.
     pub stage: Stage,
     /// Attempts to pay.

@@ -1,4 +1,4 @@
-//! A customer: the trips that make them a VIP. Names and addresses are kept with the account, outside the log.
+//! A customer: the trips that make them a VIP, and their wish to be forgotten. Names and addresses are kept with the account, outside the log.
 
 use crate::{
     Decider, Named,
@@ -30,6 +30,11 @@ pub enum Command {
     DropTrip {
         /// Which.
         booking: BookingId,
+        /// When.
+        now: Timestamp,
+    },
+    /// Forgets the person for ever. Whether bookings are open is asked before.
+    Erase {
         /// When.
         now: Timestamp,
     },
@@ -68,6 +73,11 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// The person is forgotten: their key, account and mail are deleted because of this.
+    Erased {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Named for Event {
@@ -78,6 +88,7 @@ impl Named for Event {
             Self::TripDropped { .. } => "trip_dropped",
             Self::PromotedToVip { .. } => "promoted_to_vip",
             Self::VipEnded { .. } => "vip_ended",
+            Self::Erased { .. } => "erased",
         }
     }
 }
@@ -104,6 +115,8 @@ pub enum Customer {
         /// Whether promoted.
         vip: bool,
     },
+    /// Forgotten. Nothing counts any more, and nobody registers again under this id.
+    Erased,
 }
 
 impl Customer {
@@ -120,9 +133,13 @@ impl Decider for Customer {
     type Event = Event;
     type Refusal = Refusal;
     const NAME: &'static str = "customer";
+    /// 2: a customer may be forgotten.
+    const STATE_VERSION: u32 = 2;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match (self, command) {
+            (Self::Erased, _) => Ok(vec![]),
+            (Self::Unknown | Self::Active { .. }, Command::Erase { now }) => Ok(vec![Event::Erased { at: *now }]),
             (Self::Unknown, Command::Register { now }) => Ok(vec![Event::Registered { at: *now }]),
             (Self::Active { .. }, Command::Register { .. }) => Ok(vec![]),
             (Self::Unknown, Command::RecordTrip { .. } | Command::DropTrip { .. }) => Err(Refusal::Unknown),
@@ -141,6 +158,7 @@ impl Decider for Customer {
 
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
+            (Self::Erased, _) | (_, Event::Erased { .. }) => Self::Erased,
             (Self::Unknown, Event::Registered { .. }) => Self::Active { trips: BTreeSet::new(), vip: false },
             (Self::Active { mut trips, vip }, Event::TripRecorded { booking, .. }) => {
                 trips.insert(*booking);
@@ -200,6 +218,23 @@ mod tests {
     fn a_customer_registers_once() {
         given::<Customer>([]).when(Command::Register { now: AT }).then([Event::Registered { at: AT }]);
         given::<Customer>([Event::Registered { at: AT }]).when(Command::Register { now: AT }).then_nothing();
+    }
+
+    #[test]
+    fn one_is_forgotten_once_and_for_ever() {
+        let erased = Event::Erased { at: AT };
+        given::<Customer>([]).when(Command::Erase { now: AT }).then([erased.clone()]);
+        let past = [Event::Registered { at: AT }, recorded(1), erased.clone()];
+        given::<Customer>([past[0].clone(), past[1].clone()]).when(Command::Erase { now: AT }).then([erased]);
+        for command in [
+            Command::Erase { now: AT },
+            Command::Register { now: AT },
+            Command::RecordTrip { booking: booking(2), now: AT },
+            Command::DropTrip { booking: booking(1), now: AT },
+        ] {
+            given::<Customer>(past.clone()).when(command).then_nothing();
+        }
+        assert_eq!(given::<Customer>(past).0, Customer::Erased);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use crate::{
     Decider, Money, Named, Timer,
     booking::{Basis, Booking, Card, Delay, Payment, PaymentState, Quote, Refund, RefundState, Stage},
     id::{BookingId, CustomerId, LaunchId, PaymentId, RefundId, RocketId, SpaceportId, SupplierId},
-    passenger::Passenger,
+    passenger::{NamedPassenger, Passenger, SealedPassenger},
     policy::{Policies, Viability, days},
     rocket::Destination,
     seat::{Cabin, Seat},
     slug::Slug,
     text::Line,
+    upcast::{OldForm, Step},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -127,7 +128,7 @@ pub enum Command {
     NamePassengers {
         booking: BookingId,
         customer: CustomerId,
-        passengers: BTreeMap<Seat, Passenger>,
+        passengers: BTreeMap<Seat, NamedPassenger>,
         policies: Box<Policies>,
         now: Timestamp,
     },
@@ -193,8 +194,8 @@ pub enum Event {
     },
     /// The seats of an unpaid hold are free again.
     HoldExpired { booking: BookingId, customer: CustomerId, seats: BTreeSet<Seat>, at: Timestamp },
-    /// Who sits where.
-    PassengersNamed { booking: BookingId, passengers: BTreeMap<Seat, Passenger>, policy_version: u32, at: Timestamp },
+    /// Who sits where; sealed, so that only the vault can tell.
+    PassengersNamed { booking: BookingId, passengers: BTreeMap<Seat, SealedPassenger>, policy_version: u32, at: Timestamp },
     /// The provider is asked for money.
     PaymentInitiated { booking: BookingId, payment: PaymentId, amount: Money, card: Card, at: Timestamp },
     /// The provider has the money.
@@ -259,6 +260,31 @@ impl Named for Event {
             Self::RefundPaid { .. } => "refund_paid",
             Self::RefundFailed { .. } => "refund_failed",
         }
+    }
+    fn version(&self) -> u32 {
+        match self {
+            Self::PassengersNamed { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Passengers in the open: before there was a vault.
+#[derive(Deserialize)]
+struct PassengersNamedV1 {
+    booking: BookingId,
+    passengers: BTreeMap<Seat, Passenger>,
+    policy_version: u32,
+    at: Timestamp,
+}
+
+impl OldForm<Event> for PassengersNamedV1 {
+    const EVENT_TYPE: &'static str = "passengers_named";
+    const VERSION: u32 = 1;
+    fn upcast(self) -> Vec<Event> {
+        let Self { booking, passengers, policy_version, at } = self;
+        let passengers = passengers.iter().map(|(seat, passenger)| (*seat, SealedPassenger::plain(passenger))).collect();
+        vec![Event::PassengersNamed { booking, passengers, policy_version, at }]
     }
 }
 
@@ -734,7 +760,7 @@ impl Launch {
         &self,
         booking: BookingId,
         customer: CustomerId,
-        passengers: &BTreeMap<Seat, Passenger>,
+        passengers: &BTreeMap<Seat, NamedPassenger>,
         policies: &Policies,
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
@@ -751,10 +777,11 @@ impl Launch {
                 return Err(Refusal::AgeOutOfRange { seat: *seat, age: years, from: age.numbers.from, to: age.numbers.to });
             }
         }
-        if known.passengers == *passengers {
+        let passengers: BTreeMap<_, _> = passengers.iter().map(|(seat, passenger)| (*seat, passenger.details.clone())).collect();
+        if known.passengers == passengers {
             return Ok(vec![]);
         }
-        Ok(vec![Event::PassengersNamed { booking, passengers: passengers.clone(), policy_version: age.version, at: now }])
+        Ok(vec![Event::PassengersNamed { booking, passengers, policy_version: age.version, at: now }])
     }
 
     fn initiate_payment(
@@ -971,6 +998,9 @@ impl Decider for Launch {
     type Event = Event;
     type Refusal = Refusal;
     const NAME: &'static str = "launch";
+    const OLD_FORMS: &'static [Step<Event>] = &[Step::from::<PassengersNamedV1>()];
+    /// 2: passengers are sealed.
+    const STATE_VERSION: u32 = 2;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match command {

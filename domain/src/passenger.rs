@@ -1,11 +1,15 @@
-//! Who sits in a seat. Personal data: kept out of ids, subjects, logs and URLs.
+//! Who sits in a seat. Personal data: kept out of ids, subjects, logs and URLs, and sealed in events and views. Sealing is the vault's.
 
-use crate::{policy::PassengerAge, text::Line};
+use crate::{
+    policy::PassengerAge,
+    sealed::{Blind, Sealed},
+    text::Line,
+};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A passenger's details.
+/// A passenger's details, as typed. What is stored of them is a [`SealedPassenger`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -20,13 +24,45 @@ pub struct Passenger {
     pub born: Date,
 }
 
-impl Passenger {
+/// Whole years of one born on a day, on the day (in UTC) of `at`.
+#[must_use]
+pub fn age_at(born: Date, at: Timestamp) -> i16 {
+    let day = at.to_zoned(TimeZone::UTC).date();
+    let had_birthday = (day.month(), day.day()) >= (born.month(), born.day());
+    day.year() - born.year() - i16::from(!had_birthday)
+}
+
+/// A passenger as events, states and views keep one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedPassenger {
+    /// A [`Passenger`], under the key of the customer who booked.
+    pub sealed: Sealed,
+    /// The words of the name and the address, blind: found by, not read. None for those named before there was a vault.
+    pub finds: Vec<Blind>,
+}
+
+impl SealedPassenger {
+    /// One who was named before there was a vault.
+    #[must_use]
+    pub fn plain(passenger: &Passenger) -> Self {
+        Self { sealed: Sealed::plain(passenger), finds: Vec::new() }
+    }
+}
+
+/// A passenger as a command carries one: the rule on age needs the day of birth, nothing else does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPassenger {
+    /// Day of birth; not stored.
+    pub born: Date,
+    /// What is stored.
+    pub details: SealedPassenger,
+}
+
+impl NamedPassenger {
     /// Whole years on the day (in UTC) of `at`.
     #[must_use]
     pub fn age_at(&self, at: Timestamp) -> i16 {
-        let day = at.to_zoned(TimeZone::UTC).date();
-        let had_birthday = (day.month(), day.day()) >= (self.born.month(), self.born.day());
-        day.year() - self.born.year() - i16::from(!had_birthday)
+        age_at(self.born, at)
     }
     /// Whether the age at `at` is within the policy.
     #[must_use]
@@ -137,9 +173,7 @@ mod tests {
     use super::*;
 
     fn age(born: &str, at: &str) -> i16 {
-        let name = Line::new("Ada Example").unwrap();
-        let (email, phone) = (Email::new("ada@example.org").unwrap(), Phone::new("555 0100").unwrap());
-        Passenger { name, email, phone, born: born.parse().unwrap() }.age_at(at.parse().unwrap())
+        age_at(born.parse().unwrap(), at.parse().unwrap())
     }
 
     #[test]

@@ -8,9 +8,10 @@ use domain::{
     customer,
     id::{AccountId, BookingId, CustomerId, LaunchId, PaymentId, RefundId, RocketId, SpaceportId, SupplierId},
     launch::{self, AbortReason, CancelledBy, RefundReason, Status},
-    passenger::{Email, Passenger, Phone},
+    passenger::{Email, Passenger, SealedPassenger},
     policy::{self, Numbers, Policies},
     rocket::{self, Destination},
+    sealed::{Blind, Sealed},
     seat::{Cabin, Seat},
     slug::{self, Slug},
     spaceport, supplier,
@@ -117,6 +118,7 @@ fn customers() -> Vec<customer::Event> {
         Event::TripDropped { booking, at: AT },
         Event::PromotedToVip { at: AT },
         Event::VipEnded { at: AT },
+        Event::Erased { at: AT },
     ];
     for event in &samples {
         match event {
@@ -124,7 +126,8 @@ fn customers() -> Vec<customer::Event> {
             | Event::TripRecorded { .. }
             | Event::TripDropped { .. }
             | Event::PromotedToVip { .. }
-            | Event::VipEnded { .. } => {}
+            | Event::VipEnded { .. }
+            | Event::Erased { .. } => {}
         }
     }
     samples
@@ -175,12 +178,7 @@ fn launches() -> Vec<launch::Event> {
     use launch::Event;
     let (booking, customer, payment, refund) = (BookingId(id(3)), CustomerId(id(6)), PaymentId(id(7)), RefundId(id(8)));
     let amount = Money::dollars(1_250_000);
-    let passenger = Passenger {
-        name: line("Ada Example"),
-        email: Email::new("ada@example.org").unwrap(),
-        phone: Phone::new("+1 321 555 0100").unwrap(),
-        born: "1990-05-01".parse().unwrap(),
-    };
+    let passenger = SealedPassenger { sealed: Sealed::from_text("x1:AAAA".into()), finds: vec![Blind::from_text("00ff".into())] };
     let samples = vec![
         Event::Scheduled { plan: Box::new(plan()), viability_reviews: vec![AT, LATER], policy_version: 2, at: AT },
         Event::Repriced { price: amount, was: Money::dollars(1_000_000), at: AT },
@@ -619,4 +617,15 @@ fn a_launch_from_start_to_end() -> Vec<launch::Event> {
         }
     }
     [open, ends].concat()
+}
+
+/// Passengers of before there was a vault are marked, and only the vault is to read them.
+#[test]
+fn passengers_named_in_the_open_are_kept_as_they_were() {
+    let text = fs::read_to_string(folder().join("launch.passengers_named.v1.json")).unwrap();
+    let [AnyEvent::Launch(event)] = &AnyEvent::read("launch", "passengers_named", 1, &text).unwrap()[..] else { panic!("one event") };
+    let launch::Event::PassengersNamed { passengers, .. } = &**event else { panic!("{event:?}") };
+    let passenger: Passenger = passengers[&seat("1A")].sealed.plainly().unwrap();
+    assert_eq!((passenger.name.as_str(), passenger.born.to_string().as_str()), ("Ada Example", "1990-05-01"));
+    assert!(!format!("{event:?}").contains("Ada"));
 }

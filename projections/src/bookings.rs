@@ -1,24 +1,29 @@
 //! The bookings view: one document for each booking, with its timeline. What happens to the launch as a whole is joined when it is read.
 
 use crate::{
-    Column, Recorded, Unfit, View,
+    Closed, Column, Recorded, Unfit, View,
     departure::{spoken, spoken_day},
     launches::LaunchDocument,
-    words::tokens,
+    words::{token, tokens},
 };
 use contract::{
     BookingId, CancelledBy, Money, RefundReason, Seat, Status,
-    booking::{Booking, BookingStatus, Payment, Refund, SeatPassenger, Step, Term, Trip},
+    booking::{Booking, BookingStatus, Payment, Refund, Step, Term, Trip},
 };
 use domain::{
     AnyEvent, Decider,
     booking::{Basis, PaymentState, RefundState},
     launch::{Event, Launch},
+    passenger::SealedPassenger,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many steps a booking shows; the first and the latest stay.
 const TIMELINE_MAX: usize = 200;
+/// How many blind words of its passengers a booking is found by.
+const BLIND_MAX: usize = 100;
 /// Steps of a booking are told in UTC: a booking does not know its launch's zone.
 const ZONE: &str = "UTC";
 
@@ -48,7 +53,26 @@ fn subject(event: &Event) -> Option<BookingId> {
     }
 }
 
-impl View for Booking {
+/// A booking as the view keeps it: its list of passengers stays empty, and what stands for them is sealed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BookingDocument {
+    /// All that is not personal.
+    #[serde(flatten)]
+    pub booking: Booking,
+    /// Who sits where; empty until named.
+    #[serde(default)]
+    pub sealed: BTreeMap<Seat, SealedPassenger>,
+}
+
+impl BookingDocument {
+    /// With what is shown of it, still closed.
+    pub(crate) fn closed<T>(self, show: impl FnOnce(Booking) -> T) -> Closed<T> {
+        let Self { booking, sealed } = self;
+        Closed { customer: booking.customer, launch: booking.launch, booking: booking.id, shown: show(booking), sealed }
+    }
+}
+
+impl View for BookingDocument {
     const NAME: &'static str = "bookings";
     const STREAM: &'static str = Launch::NAME;
 
@@ -61,16 +85,17 @@ impl View for Booking {
 
     fn project(view: Option<Self>, event: &Recorded) -> Result<Self, Unfit> {
         let AnyEvent::Launch(happened) = &event.event else { return Err(Unfit("not an event of a launch")) };
-        let mut booking = match (view, happened.as_ref()) {
-            (None, Event::SeatsHeld { .. }) => held(event, happened)?,
+        let mut document = match (view, happened.as_ref()) {
+            (None, Event::SeatsHeld { .. }) => Self { booking: held(event, happened)?, sealed: BTreeMap::new() },
             (None, _) => return Err(Unfit("the booking does not begin with a hold")),
             (Some(_), Event::SeatsHeld { .. }) => return Err(Unfit("the booking is already held")),
-            (Some(mut booking), _) => {
-                change(&mut booking, happened)?;
-                booking
+            (Some(mut document), _) => {
+                change(&mut document, happened)?;
+                document
             }
         };
-        if let Some((at, title, text)) = told(&booking, happened) {
+        let booking = &mut document.booking;
+        if let Some((at, title, text)) = told(booking, happened) {
             let step = Step { at, event: event.envelope.event_type.clone(), title: title.to_owned(), text, position: event.position() };
             booking.timeline.push(step);
             if booking.timeline.len() > TIMELINE_MAX {
@@ -78,18 +103,19 @@ impl View for Booking {
             }
         }
         booking.position = event.position();
-        Ok(booking)
+        Ok(document)
     }
 
     fn columns(&self) -> Vec<(&'static str, Column)> {
-        let names = self.passengers.iter().flat_map(|passenger| [passenger.name.as_str(), passenger.email.as_str()]);
+        let Self { booking, sealed } = self;
+        let blind: BTreeSet<String> = sealed.values().flat_map(|passenger| &passenger.finds).map(token).collect();
         vec![
-            ("customer", Column::Text(self.customer.to_string())),
-            ("launch", Column::Text(self.launch.to_string())),
-            ("status", status_word(self.status).into()),
-            ("seats", Column::Number(self.seats.len().try_into().unwrap_or(i64::MAX))),
-            ("held_at", self.held_at.into()),
-            ("tokens", Column::Words(tokens(names.chain([self.reference.as_str()])))),
+            ("customer", Column::Text(booking.customer.to_string())),
+            ("launch", Column::Text(booking.launch.to_string())),
+            ("status", status_word(booking.status).into()),
+            ("seats", Column::Number(booking.seats.len().try_into().unwrap_or(i64::MAX))),
+            ("held_at", booking.held_at.into()),
+            ("tokens", Column::Words(tokens([booking.reference.as_str()]).into_iter().chain(blind.into_iter().take(BLIND_MAX)).collect())),
         ]
     }
 }
@@ -135,21 +161,11 @@ fn held(event: &Recorded, happened: &Event) -> Result<Booking, Unfit> {
     })
 }
 
-fn change(booking: &mut Booking, event: &Event) -> Result<(), Unfit> {
+fn change(document: &mut BookingDocument, event: &Event) -> Result<(), Unfit> {
+    let BookingDocument { booking, sealed } = document;
     match event {
         Event::HoldExpired { .. } => ends(booking, BookingStatus::Expired),
-        Event::PassengersNamed { passengers, .. } => {
-            booking.passengers = passengers
-                .iter()
-                .map(|(seat, passenger)| SeatPassenger {
-                    seat: *seat,
-                    name: passenger.name.to_string(),
-                    email: passenger.email.to_string(),
-                    phone: passenger.phone.as_str().to_owned(),
-                    born: passenger.born,
-                })
-                .collect();
-        }
+        Event::PassengersNamed { passengers, .. } => sealed.clone_from(passengers),
         Event::PaymentInitiated { payment, amount, card, at, .. } => booking.payments.push(Payment {
             id: *payment,
             amount: *amount,
@@ -178,7 +194,7 @@ fn change(booking: &mut Booking, event: &Event) -> Result<(), Unfit> {
         }
         Event::PassengerCancelled { seat, .. } => {
             booking.seats.retain(|kept| kept != seat);
-            booking.passengers.retain(|kept| kept.seat != *seat);
+            sealed.remove(seat);
             booking.total = booking.price_each.times(booking.seats.len());
         }
         Event::RefundRequested { refund, amount, reason, at, .. } => {
@@ -303,7 +319,11 @@ fn back(percent: u8, refund: Money, basis: &Basis) -> String {
 
 /// A booking with its launch: its status as the launch's makes it, and what happened to the launch since, in the timeline.
 #[must_use]
-pub(crate) fn trip(mut booking: Booking, launch: LaunchDocument) -> Trip {
+pub(crate) fn trip(document: BookingDocument, launch: LaunchDocument) -> Closed<Trip> {
+    document.closed(|booking| with_launch(booking, launch))
+}
+
+fn with_launch(mut booking: Booking, launch: LaunchDocument) -> Trip {
     let ended = match booking.status {
         BookingStatus::Expired | BookingStatus::Cancelled => {
             let end = |step: &&Step| matches!(step.event.as_str(), "hold_expired" | "booking_cancelled");

@@ -1,18 +1,18 @@
 //! What customers and visitors read, from MongoDB: the board, a launch, their bookings. Who may read what is left to the services.
 
 use crate::{
-    Databases, Projection,
-    bookings::trip,
+    Blinding, Closed, Databases, Projection,
+    bookings::{BookingDocument, trip},
     freshness::{Freshness, ReadFault, Reader},
     launches::LaunchDocument,
     listing::{Part, part},
     local::Local,
     store::{Kept, MongoStore, Standing, Store, StoreFault, Table, unsigned},
-    words::sought,
+    words::{Sought, sought, sought_blind},
 };
 use contract::{
     BookingId, CustomerId, Destination, LaunchId, Listing, Page, RocketId,
-    booking::{Booking, Trip},
+    booking::Trip,
     fleet::{Rocket, Spaceport, Supplier},
     launch::{Board, BoardQuery, BoardSort, DestinationCount, LaunchCard, LaunchPage},
 };
@@ -190,39 +190,49 @@ impl CustomerViews {
         Ok(self.all("rockets", doc! { "_id": rocket.to_string() }).await?.into_iter().next())
     }
 
-    /// A booking, whoever's it is.
-    pub async fn booking(&self, booking: BookingId) -> Result<Option<Booking>, ReadFault> {
-        let table = self.now().await?.table("bookings")?;
-        let found = self.mongo.kept::<Booking>(table).find_one(doc! { "_id": booking.to_string() }).await?;
-        Ok(found.map(|kept| kept.doc.0))
-    }
-
     /// A booking of the customer with its launch.
-    pub async fn trip(&self, customer: CustomerId, booking: BookingId) -> Result<Option<Trip>, ReadFault> {
+    pub async fn trip(&self, customer: CustomerId, booking: BookingId) -> Result<Option<Closed<Trip>>, ReadFault> {
         let now = self.now().await?;
         let filter = doc! { "_id": booking.to_string(), "customer": customer.to_string() };
-        let Some(booking) = self.mongo.kept::<Booking>(now.table("bookings")?).find_one(filter).await? else { return Ok(None) };
-        let launch = self.launch_document(&now, &booking.doc.launch.to_string()).await?;
+        let Some(booking) = self.mongo.kept::<BookingDocument>(now.table("bookings")?).find_one(filter).await? else { return Ok(None) };
+        let launch = self.launch_document(&now, &booking.doc.booking.launch.to_string()).await?;
         Ok(launch.map(|launch| trip(booking.doc.0, launch)))
     }
 
-    /// The bookings of the customer with their launches, newest first.
-    pub async fn bookings_of(&self, customer: CustomerId, listing: &Listing) -> Result<Page<Trip>, ReadFault> {
+    /// The bookings of the customer with their launches, newest first. Words are looked for in reference and passengers, these by `blinding`.
+    pub async fn bookings_of(
+        &self,
+        customer: CustomerId,
+        listing: &Listing,
+        blinding: Blinding<'_>,
+    ) -> Result<Page<Closed<Trip>>, ReadFault> {
         let now = self.now().await?;
         let part = part(listing.page, listing.per_page);
         let mut filter = doc! { "customer": customer.to_string() };
-        search(&mut filter, &listing.search);
-        let bookings = self.mongo.kept::<Booking>(now.table("bookings")?);
+        let words: Vec<Bson> = sought_blind(&listing.search, blinding)
+            .into_iter()
+            .map(|Sought { begins: word, blind }| {
+                let blind = doc! { "tokens": blind };
+                Bson::Document(match word {
+                    Some(word) => doc! { "$or": [begins(&word), blind] },
+                    None => blind,
+                })
+            })
+            .collect();
+        if !words.is_empty() {
+            filter.insert("$and", words);
+        }
+        let bookings = self.mongo.kept::<BookingDocument>(now.table("bookings")?);
         let newest = doc! { "held_at": -1, "_id": 1 };
         let (total, found) = tokio::try_join!(async { bookings.count_documents(filter.clone()).await }, async {
             let cursor = bookings.find(filter.clone()).sort(newest).skip(part.skip).limit(part.per_page.into()).await?;
-            cursor.try_collect::<Vec<Kept<Booking>>>().await
+            cursor.try_collect::<Vec<Kept<BookingDocument>>>().await
         })?;
-        let ids: Vec<String> = found.iter().map(|kept| kept.doc.launch.to_string()).collect();
+        let ids: Vec<String> = found.iter().map(|kept| kept.doc.booking.launch.to_string()).collect();
         let cursor = self.mongo.kept::<LaunchDocument>(now.table("launches")?).find(doc! { "_id": { "$in": ids } }).await?;
         let launches: Vec<Kept<LaunchDocument>> = cursor.try_collect().await?;
         let launches: HashMap<LaunchId, LaunchDocument> = launches.into_iter().map(|kept| (kept.doc.0.page.card.id, kept.doc.0)).collect();
-        let with_launch = |kept: Kept<Booking>| Some(trip(kept.doc.0.clone(), launches.get(&kept.doc.launch)?.clone()));
+        let with_launch = |kept: Kept<BookingDocument>| Some(trip(kept.doc.0.clone(), launches.get(&kept.doc.booking.launch)?.clone()));
         let items = found.into_iter().filter_map(with_launch).collect();
         let position = now.position("bookings").min(now.position("launches"));
         Ok(Page { items, total, page: part.page, per_page: part.per_page, position, stale: false })
@@ -261,14 +271,15 @@ fn narrowed(mut filter: Document, query: &BoardQuery) -> Document {
     filter
 }
 
+/// One of the document's words begins so. A range of one element: an index serves it, and it means the same on every server.
+fn begins(word: &str) -> Document {
+    let behind = format!("{word}{}", char::MAX);
+    doc! { "tokens": { "$elemMatch": { "$gte": word, "$lt": behind } } }
+}
+
 /// Every word must be the beginning of one of the document's.
 fn search(filter: &mut Document, search: &str) {
-    let begins = sought(search).into_iter().map(|word| {
-        // A range of one element: an index serves it, and it means the same on every server.
-        let behind = format!("{word}{}", char::MAX);
-        doc! { "tokens": { "$elemMatch": { "$gte": word, "$lt": behind } } }
-    });
-    let mut all: Vec<Bson> = begins.map(Bson::Document).collect();
+    let mut all: Vec<Bson> = sought(search).iter().map(|word| Bson::Document(begins(word))).collect();
     if all.is_empty() {
         return;
     }

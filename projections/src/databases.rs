@@ -2,16 +2,14 @@
 
 use crate::{
     accounts::LaunchAccount,
+    bookings::BookingDocument,
     guards::{Guards, Trial},
     lane::{AnyLane, Lane},
     launches::LaunchDocument,
     local::Local,
     store::{MongoStore, PostgresStore, Store, StoreFault, Table},
 };
-use contract::{
-    booking::Booking,
-    fleet::{Rocket, Spaceport, Supplier},
-};
+use contract::fleet::{Rocket, Spaceport, Supplier};
 use nats::Feed;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -57,7 +55,7 @@ impl Projection {
     pub(crate) fn lane(self, table: Table, Guards { once, .. }: Guards) -> Option<Box<dyn AnyLane>> {
         Some(match (self, table.view) {
             (Self::Customer | Self::Operations, "launches") => Box::new(Lane::<LaunchDocument>::new(table, once)),
-            (Self::Customer | Self::Operations, "bookings") => Box::new(Lane::<Booking>::new(table, once)),
+            (Self::Customer | Self::Operations, "bookings") => Box::new(Lane::<BookingDocument>::new(table, once)),
             (Self::Customer | Self::Operations, "suppliers") => Box::new(Lane::<Supplier>::new(table, once)),
             (Self::Customer | Self::Operations, "rockets") => Box::new(Lane::<Rocket>::new(table, once)),
             (Self::Customer | Self::Operations, "spaceports") => Box::new(Lane::<Spaceport>::new(table, once)),

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod bookings;
+mod closed;
 pub mod customer;
 mod databases;
 mod departure;
@@ -38,6 +39,7 @@ mod tsquery;
 mod view;
 mod words;
 
+pub use closed::Closed;
 pub use customer::CustomerViews;
 pub use databases::{Databases, PrepareFault, Projection, UnknownView, ViewName, prepare};
 pub use finance::{FinanceViews, JournalQuery, Totals};
@@ -51,3 +53,4 @@ pub use rebuild::{rebuild, roll_back};
 pub use recorded::Recorded;
 pub use status::{Status, discard, parked, pause, resume, retry, status};
 pub use view::{Column, Unfit, View};
+pub use words::{Blinding, EMAIL, WORD, words};

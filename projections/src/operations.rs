@@ -1,8 +1,8 @@
 //! What suppliers and employees read, from Postgres: launches, bookings, rockets and the day's figures. Who may read what is left to the services.
 
 use crate::{
-    Databases, Projection,
-    bookings::{seen, status_word, trip},
+    Blinding, Closed, Databases, Projection,
+    bookings::{BookingDocument, seen, status_word, trip},
     finance::FinanceViews,
     freshness::{Freshness, ReadFault, Reader},
     launches::LaunchDocument,
@@ -10,16 +10,17 @@ use crate::{
     local::Local,
     store::{PostgresStore, signed, unsigned},
     tsquery::tsquery,
-    words::sought,
+    words::sought_blind,
 };
 use contract::{
     BookingId, LaunchId, Listing, Money, Page, RocketId, Status, SupplierId,
-    booking::{Booking, BookingStatus, Trip},
+    booking::{BookingStatus, Trip},
     finance::{BookingRow, Today},
     fleet::{Rocket, Spaceport, Supplier, SupplierSummary},
     launch::{LaunchCard, LaunchPage},
     operations::StreamHit,
 };
+use domain::sealed::Blind;
 use jiff::{Timestamp, tz::TimeZone};
 use nats::{Feed, Moment};
 use serde::de::DeserializeOwned;
@@ -149,8 +150,8 @@ impl OperationsViews {
         Ok(moments.into_iter().map(Timestamp::from).collect())
     }
 
-    /// Bookings with what their launch says, newest first. Words are looked for in reference, passengers and the launch.
-    pub async fn bookings(&self, query: &BookingQuery) -> Result<Page<BookingRow>, ReadFault> {
+    /// Bookings with what their launch says, newest first. Words are looked for in reference, launch and passengers, these by `blinding`.
+    pub async fn bookings(&self, query: &BookingQuery, blinding: Blinding<'_>) -> Result<Page<Closed<BookingRow>>, ReadFault> {
         let position = self.position().await?;
         let Part { page, per_page, skip } = part(query.listing.page, query.listing.per_page);
         let which = "FROM operations.bookings b JOIN operations.launches l ON l.id = b.launch \
@@ -158,7 +159,13 @@ impl OperationsViews {
              AND ($3::text IS NULL OR CASE WHEN b.status = 'confirmed' AND l.status = 'launched' THEN 'flown' ELSE b.status END = $3) \
              AND NOT EXISTS (SELECT FROM unnest($4::text[]) word \
                  WHERE NOT b.search @@ word::tsquery AND NOT l.search @@ word::tsquery)";
-        let words: Vec<String> = sought(&query.listing.search).into_iter().map(|word| format!("{word}:*")).collect();
+        let words: Vec<String> = sought_blind(&query.listing.search, blinding)
+            .into_iter()
+            .map(|sought| match sought.begins {
+                Some(word) => format!("{word}:* | '{}'", sought.blind),
+                None => format!("'{}'", sought.blind),
+            })
+            .collect();
         let (supplier, launch) = (query.supplier.map(|id| id.to_string()), query.launch.map(|id| id.to_string()));
         let status = query.status.map(status_word);
         let count = format!("SELECT count(*) {which}");
@@ -179,14 +186,14 @@ impl OperationsViews {
     }
 
     /// A booking with its launch.
-    pub async fn trip(&self, booking: BookingId) -> Result<Option<Trip>, ReadFault> {
+    pub async fn trip(&self, booking: BookingId) -> Result<Option<Closed<Trip>>, ReadFault> {
         let row =
             sqlx::query("SELECT b.doc, l.doc FROM operations.bookings b JOIN operations.launches l ON l.id = b.launch WHERE b.id = $1")
                 .bind(booking.to_string())
                 .fetch_optional(&self.pool)
                 .await?;
         let Some(row) = row else { return Ok(None) };
-        let (Json(booking), Json(launch)) = (row.try_get::<Json<Booking>, _>(0)?, row.try_get::<Json<LaunchDocument>, _>(1)?);
+        let (Json(booking), Json(launch)) = (row.try_get::<Json<BookingDocument>, _>(0)?, row.try_get::<Json<LaunchDocument>, _>(1)?);
         Ok(Some(trip(booking, launch)))
     }
 
@@ -254,8 +261,8 @@ impl OperationsViews {
         }))
     }
 
-    /// The employee's day.
-    pub async fn today(&self, finance: &FinanceViews, now: Timestamp) -> Result<Today, ReadFault> {
+    /// The employee's day, and the latest bookings of it, still closed: its own list of them is empty.
+    pub async fn today(&self, finance: &FinanceViews, now: Timestamp) -> Result<(Today, Vec<Closed<BookingRow>>), ReadFault> {
         let position = self.position().await?.min(finance.position().await?);
         let midnight = now.to_zoned(TimeZone::UTC).start_of_day().map_or(now, |midnight| midnight.timestamp());
         let few = Listing { page: 1, per_page: TODAY_ROWS, search: String::new() };
@@ -272,9 +279,9 @@ impl OperationsViews {
             finance.captured_since(midnight),
             finance.by_month(now),
             finance.revenue_by_launch(&few),
-            self.bookings(&newest),
+            self.bookings(&newest, &|_, text| Blind::from_text(text.to_owned())), // nothing is sought
         )?;
-        Ok(Today {
+        let today = Today {
             captured_today,
             captured: totals.captured,
             refunded: totals.refunded,
@@ -283,11 +290,12 @@ impl OperationsViews {
             held: unsigned(row.try_get(2)?),
             by_month,
             top_launches: top.items,
-            latest: latest.items,
+            latest: Vec::new(),
             as_of: now,
             stale: false,
             position,
-        })
+        };
+        Ok((today, latest.items))
     }
 
     /// Streams found by words of a launch, or by the id of a launch, booking, supplier or rocket.
@@ -328,10 +336,10 @@ fn read<V: DeserializeOwned>(doc: serde_json::Value) -> Result<V, ReadFault> {
     serde_json::from_value(doc).map_err(|error| sqlx::Error::Decode(Box::new(error)).into())
 }
 
-fn booking_row(row: &PgRow) -> Result<BookingRow, sqlx::Error> {
-    let (Json(booking), Json(launch)) = (row.try_get::<Json<Booking>, _>(0)?, row.try_get::<Json<LaunchDocument>, _>(1)?);
+fn booking_row(row: &PgRow) -> Result<Closed<BookingRow>, sqlx::Error> {
+    let (Json(booking), Json(launch)) = (row.try_get::<Json<BookingDocument>, _>(0)?, row.try_get::<Json<LaunchDocument>, _>(1)?);
     let card = launch.page.card;
-    Ok(BookingRow {
+    Ok(booking.closed(|booking| BookingRow {
         id: booking.id,
         reference: booking.reference,
         launch: card.id,
@@ -341,10 +349,10 @@ fn booking_row(row: &PgRow) -> Result<BookingRow, sqlx::Error> {
         departs_at: card.departure.at,
         status: seen(booking.status, card.status),
         seats: u16::try_from(booking.seats.len()).unwrap_or(u16::MAX),
-        passengers: booking.passengers.into_iter().map(|passenger| passenger.name).collect(),
+        passengers: Vec::new(),
         total: booking.total,
         paid: booking.paid,
         refunded: booking.refunded,
         held_at: booking.held_at,
-    })
+    }))
 }

@@ -87,14 +87,25 @@ pub struct Trip {
 pub struct SeatPassenger {
     /// Where.
     pub seat: Seat,
-    /// As in the passport.
+    /// As in the passport; [`SeatPassenger::ERASED`] where the customer was erased.
     pub name: String,
     /// Where to write.
     pub email: String,
     /// Where to call.
     pub phone: String,
-    /// Day of birth.
-    pub born: Date,
+    /// Day of birth; none where the customer was erased.
+    pub born: Option<Date>,
+}
+
+impl SeatPassenger {
+    /// What stands for the name of a passenger whose customer was erased.
+    pub const ERASED: &'static str = "Details erased";
+
+    /// One whose customer was erased.
+    #[must_use]
+    pub fn erased(seat: Seat) -> Self {
+        Self { seat, name: Self::ERASED.to_owned(), email: String::new(), phone: String::new(), born: None }
+    }
 }
 
 /// An attempt to pay, as shown.

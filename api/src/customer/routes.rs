@@ -7,6 +7,7 @@ use crate::{
     authority::Customer,
     extract::{Asked, AtLeast, BookingOfLaunch, Path, Query, page},
     listing::{SEARCH_CHARACTERS_MAX, listing},
+    personal,
     problem::{Answer, ApiError, Fields},
 };
 use axum::{
@@ -148,6 +149,7 @@ async fn name_passengers(
 ) -> Answer<(StatusCode, Position)> {
     let passengers = passengers::read(&body.passengers)?;
     let launch = app.launch_id(&path.launch).await?;
+    let passengers = personal::seal(&app.vault, launch, path.booking, customer.customer, passengers).await?;
     let command = launch::Command::NamePassengers {
         booking: path.booking,
         customer: customer.customer,
@@ -263,7 +265,8 @@ async fn trips(
 ) -> Answer<Read<Page<Trip>>> {
     let wanted = listing(query.page, query.per_page, query.search)?;
     let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let mut trips = app.views.customer.bookings_of(customer.customer, &wanted).await?;
+    let trips = app.views.customer.bookings_of(customer.customer, &wanted, &|kind, text| app.blind(kind, text)).await?;
+    let mut trips = app.open_trips(trips).await?;
     trips.stale = stale;
     Ok(read(stale, trips))
 }
@@ -278,7 +281,8 @@ async fn trip(
     Path(booking): Path<BookingId>,
 ) -> Answer<Read<Trip>> {
     let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let mut trip = app.views.customer.trip(customer.customer, booking).await?.ok_or_else(ApiError::not_found)?;
+    let trip = app.views.customer.trip(customer.customer, booking).await?.ok_or_else(ApiError::not_found)?;
+    let mut trip = app.open_trip(trip).await?;
     trip.stale = stale;
     Ok(read(stale, trip))
 }

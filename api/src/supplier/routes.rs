@@ -124,7 +124,9 @@ async fn bookings(
     let listing = listing(query.page, query.per_page, query.search)?;
     let (id, _) = app.own_launch(member, &launch).await?;
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut page = app.views.operations.bookings(&BookingQuery { launch: Some(id), listing, ..BookingQuery::default() }).await?;
+    let wanted = BookingQuery { launch: Some(id), listing, ..BookingQuery::default() };
+    let page = app.views.operations.bookings(&wanted, &|kind, text| app.blind(kind, text)).await?;
+    let mut page = app.open_manifest(page).await?;
     page.stale = stale;
     Ok(read(stale, page))
 }

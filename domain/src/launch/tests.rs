@@ -13,8 +13,8 @@ mod viability;
 
 use super::*;
 use crate::{
-    passenger::{Email, Phone},
     policy::{self, Numbers},
+    sealed::{Blind, Sealed},
     spec::{Outcome, given},
 };
 use jiff::civil::Date;
@@ -64,16 +64,16 @@ pub(super) fn seats(labels: &str) -> BTreeSet<Seat> {
 pub(super) fn card() -> Card {
     Card { brand: "visa".into(), last4: "4242".into() }
 }
-pub(super) fn born(day: &str) -> Passenger {
-    Passenger {
-        name: line("Ada Example"),
-        email: Email::new("ada@example.org").unwrap(),
-        phone: Phone::new("+1 321 555 0100").unwrap(),
-        born: day.parse::<Date>().unwrap(),
-    }
+/// One of that day; which, the rules cannot see, so the day stands for the person.
+pub(super) fn born(day: &str) -> NamedPassenger {
+    let details = SealedPassenger { sealed: Sealed::from_text(format!("x1:{day}")), finds: vec![Blind::from_text("00".to_owned())] };
+    NamedPassenger { born: day.parse::<Date>().unwrap(), details }
 }
-fn passengers(labels: &str) -> BTreeMap<Seat, Passenger> {
+fn passengers(labels: &str) -> BTreeMap<Seat, NamedPassenger> {
     seats(labels).into_iter().map(|seat| (seat, born("1990-05-01"))).collect()
+}
+fn kept(passengers: BTreeMap<Seat, NamedPassenger>) -> BTreeMap<Seat, SealedPassenger> {
+    passengers.into_iter().map(|(seat, passenger)| (seat, passenger.details)).collect()
 }
 fn before_departure(days: u16) -> Timestamp {
     earlier(DEPARTURE, policy::days(days))
@@ -149,7 +149,7 @@ impl Past {
     }
     fn named(self, n: u32, labels: &str) -> Self {
         let at = self.now;
-        self.then(Event::PassengersNamed { booking: booking(n), passengers: passengers(labels), policy_version: 0, at })
+        self.then(Event::PassengersNamed { booking: booking(n), passengers: kept(passengers(labels)), policy_version: 0, at })
     }
     /// Payment `n` of booking `n`.
     fn paying(self, n: u32, labels: &str) -> Self {
@@ -263,7 +263,7 @@ fn hold_as_vip(n: u32, customer: CustomerId, labels: &str, now: Timestamp) -> Co
 fn expire(n: u32, now: Timestamp) -> Command {
     Command::ExpireHold { booking: booking(n), now }
 }
-fn name(n: u32, customer: CustomerId, passengers: BTreeMap<Seat, Passenger>, now: Timestamp) -> Command {
+fn name(n: u32, customer: CustomerId, passengers: BTreeMap<Seat, NamedPassenger>, now: Timestamp) -> Command {
     Command::NamePassengers { booking: booking(n), customer, passengers, policies: founding(), now }
 }
 fn pay(n: u32, customer: CustomerId, by: u32, now: Timestamp) -> Command {

@@ -44,12 +44,7 @@ impl PostgresStore {
     async fn make(&self, connection: &mut PgConnection, table: Table) -> Result<(), sqlx::Error> {
         let Self { schema, .. } = self;
         let Table { view, version } = table;
-        run(connection, &format!("DROP TABLE IF EXISTS {schema}.{table} CASCADE")).await?;
-        run(connection, &format!("CREATE TABLE {schema}.{table} (LIKE {schema}.{view}_form INCLUDING ALL)")).await?;
-        if self.has_lines(view) {
-            run(connection, &format!("DROP TABLE IF EXISTS finance.lines_v{version} CASCADE")).await?;
-            run(connection, &format!("SELECT finance.make_lines({version})")).await?;
-        }
+        run(connection, &format!("SELECT operations.make_version('{schema}', '{view}', {version})")).await?;
         sqlx::query(&format!(
             "INSERT INTO {schema}.positions (view, version) VALUES ($1, $2) ON CONFLICT (view, version) DO UPDATE SET positions = DEFAULT"
         ))
@@ -69,10 +64,7 @@ impl PostgresStore {
     async fn show(&self, connection: &mut PgConnection, table: Table) -> Result<(), sqlx::Error> {
         let Self { schema, .. } = self;
         let Table { view, version } = table;
-        run(connection, &format!("CREATE OR REPLACE VIEW {schema}.{view} AS SELECT * FROM {schema}.{table}")).await?;
-        if self.has_lines(view) {
-            run(connection, &format!("CREATE OR REPLACE VIEW finance.lines AS SELECT * FROM finance.lines_v{version}")).await?;
-        }
+        run(connection, &format!("SELECT operations.show_version('{schema}', '{view}', {version})")).await?;
         Ok(())
     }
 }
@@ -343,10 +335,8 @@ impl Store for PostgresStore {
     async fn discard(&self, table: Table) -> Result<(), StoreFault> {
         let Self { schema, .. } = self;
         let mut transaction = self.pool.begin().await?;
-        run(&mut transaction, &format!("DROP TABLE IF EXISTS {schema}.{table}")).await?;
-        if self.has_lines(table.view) {
-            run(&mut transaction, &format!("DROP TABLE IF EXISTS finance.lines_v{}", table.version)).await?;
-        }
+        let Table { view, version } = table;
+        run(&mut transaction, &format!("SELECT operations.drop_version('{schema}', '{view}', {version})")).await?;
         for of in ["positions", "parked"] {
             sqlx::query(&format!("DELETE FROM {schema}.{of} WHERE view = $1 AND version = $2"))
                 .bind(table.view)

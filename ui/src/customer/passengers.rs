@@ -67,7 +67,7 @@ pub(super) fn Passengers(trip: Trip, onnamed: Callback<()>) -> Element {
                 name: known.name,
                 email: known.email,
                 phone: known.phone,
-                born: known.born.to_string(),
+                born: known.born.map(|day| day.to_string()).unwrap_or_default(),
             },
             None => PassengerForm { seat: seat.to_string(), ..PassengerForm::default() },
         };

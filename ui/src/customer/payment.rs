@@ -143,7 +143,9 @@ pub(super) fn Payment(trip: Trip, onpaid: Callback<()>, onedit: Callback<()>) ->
                             b { {passenger.name.clone()} }
                             span { class: "muted small", {passenger.email.clone()} }
                         }
-                        span { class: "num small muted", "born {format::day(passenger.born.into())}" }
+                        if let Some(born) = passenger.born {
+                            span { class: "num small muted", "born {format::day(born.into())}" }
+                        }
                     }
                 }
             }

@@ -132,7 +132,9 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
                                     span { class: "pass-seat num", {passenger.seat.to_string()} }
                                     span {
                                         b { {passenger.name.clone()} }
-                                        span { class: "muted small", "{passenger.email}, born {format::day(passenger.born.into())}" }
+                                        if let Some(born) = passenger.born {
+                                            span { class: "muted small", "{passenger.email}, born {format::day(born.into())}" }
+                                        }
                                     }
                                     if cancellable && booking.seats.len() > 1 && booking.seats.contains(&passenger.seat) {
                                         button {
