@@ -30,9 +30,9 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .find_map(|pair| pair.trim().split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value))
 }
 
-/// Anyone who is signed in for this service.
+/// Anyone who is signed in, also those who only set up their second factor and may do nothing else.
 #[derive(Debug, Clone)]
-pub struct SignedIn(pub Claims);
+pub struct Entered(pub Claims);
 
 fn sign_in_required() -> ApiError {
     ApiError::new(Code::SignInRequired, "Sign in to do this.")
@@ -42,7 +42,7 @@ fn forbidden() -> ApiError {
     ApiError::new(Code::Forbidden, "Your role may not do this. Sign in with another account.")
 }
 
-impl FromRequestParts<App> for SignedIn {
+impl FromRequestParts<App> for Entered {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
@@ -51,12 +51,28 @@ impl FromRequestParts<App> for SignedIn {
         let now = app.clock.now();
         let token = cookie(&parts.headers, ACCESS_COOKIE).ok_or_else(sign_in_required)?;
         let claims = app.tokens.verify(token, service, now).ok_or_else(sign_in_required)?;
-        if !app.sessions.goes_on(claims.sid, now).await {
+        if !app.sessions.goes_on(claims.sid, now).await? {
             return Err(sign_in_required());
         }
         asking::is_by(claims.sub);
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
         app.limits.account(Class::of(&parts.method, route, parts.uri.query().is_some()), claims.sub)?;
+        Ok(Self(claims))
+    }
+}
+
+/// Anyone who is signed in for this service.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Claims);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let Entered(claims) = Entered::from_request_parts(parts, app).await?;
+        if claims.enrolling {
+            return Err(ApiError::new(Code::EnrolmentRequired, "Your role needs a second factor. Set it up, then go on."));
+        }
         Ok(Self(claims))
     }
 }

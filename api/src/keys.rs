@@ -63,6 +63,11 @@ impl Keys {
         Ok(Self { signing, verifying, key_id, pepper: hmac::Key::new(hmac::HMAC_SHA256, &pepper) })
     }
 
+    /// A key for something else, that follows from the pepper.
+    pub(crate) fn derived(&self, what: &str) -> Vec<u8> {
+        hmac::sign(&self.pepper, format!("derived key: {what}").as_bytes()).as_ref().to_vec()
+    }
+
     /// The password as it is hashed: without the pepper the stored hashes are of no use.
     pub(crate) fn peppered(&self, password: &[u8]) -> Vec<u8> {
         hmac::sign(&self.pepper, password).as_ref().to_vec()

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use api::{
-    app::Servers,
+    app::{App, Servers},
     config::{Config, Listen},
     core::token::Service,
     demo, import,
@@ -11,6 +11,7 @@ use api::{
     roles::{self, Roles},
     services,
     web::{
+        address::Address,
         metrics::{self, Exporter},
         serve,
     },
@@ -88,6 +89,9 @@ enum Role {
     /// The keys of personal data
     #[command(subcommand)]
     Vault(VaultRole),
+    /// Accounts of staff
+    #[command(subcommand)]
+    Account(AccountRole),
     /// Make the demo accounts and some demo sales; prints the accounts as JSON, one a line
     Demo {
         /// How many bookings are made over the catalogue
@@ -99,6 +103,31 @@ enum Role {
         /// Which
         service: Service,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountRole {
+    /// Make an account; a link to choose its password is printed and mailed. A new installation has none: begin with an operator
+    Invite {
+        /// supplier, employee, operator or auditor
+        #[arg(long, value_parser = staff_role)]
+        role: contract::account::Role,
+        /// Where the link goes
+        #[arg(long)]
+        email: String,
+        /// How to be called
+        #[arg(long)]
+        name: String,
+        /// The id of the supplier, for the role supplier
+        #[arg(long, value_name = "ID")]
+        supplier: Option<contract::SupplierId>,
+    },
+}
+
+fn staff_role(text: &str) -> Result<contract::account::Role, String> {
+    use contract::account::Role;
+    let role = Role::ALL.into_iter().filter(|role| role.is_staff()).find(|role| role.as_str() == text);
+    role.ok_or_else(|| "must be supplier, employee, operator or auditor".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -224,6 +253,17 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             let servers = Servers::connect(&config).await?;
             let wrapped = servers.vault()?.rotate().await.context("wrap the keys of persons again")?;
             println!("{wrapped} keys are wrapped with the newest master key now; the older ones are not needed any more.");
+        }
+        Role::Account(AccountRole::Invite { role, email, name, supplier }) => {
+            let site = config.public_url.clone().context("ASTRO_PUBLIC_URL is not set: say where links lead")?;
+            let servers = Servers::connect(&config).await?;
+            roles::check_schema(&servers).await?;
+            let form = contract::account::Invite { name, email, role, supplier, reason: "at the command line".to_owned() };
+            let app = App::new(&config, &servers, Keys::load(config.keys()?)?, servers.executor(), false, CancellationToken::new())?;
+            let invited = app.invite(&form, None, &Address::default()).await;
+            let (account, link) = invited.map_err(|refused| anyhow::anyhow!("{}", refused.message()))?;
+            println!("Account {} is made. Choose its password until {}:", account.id(), link.until);
+            println!("{}/reset#{}", site.trim_end_matches('/'), link.secret);
         }
         Role::Demo { bookings } => {
             let servers = Servers::connect(&config).await?;

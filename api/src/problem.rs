@@ -86,6 +86,12 @@ impl ApiError {
         Self::new(Code::Unavailable, "This cannot be answered right now. Try again in a moment.").because(cause)
     }
 
+    /// What it says to people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.problem.message
+    }
+
     /// The code it is answered with.
     #[must_use]
     pub fn code(&self) -> Code {

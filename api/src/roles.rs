@@ -3,14 +3,14 @@
 use crate::{
     app::{App, Servers},
     config::Config,
-    core::{account::Accounts, session::Sessions, token::Service},
+    core::{account::Accounts, addresses::Addresses, link::Links, session::Sessions, token::Service},
     keys::Keys,
     logs::ship::{self, Lines},
     services, shelf,
     tls::{self, Tls},
     web::{
         around::{Around, dressed},
-        health,
+        forward, health,
         metrics::Exporter,
         pages, serve,
     },
@@ -86,13 +86,16 @@ impl Roles {
     /// Serves these services with their pages, and the health of the process; with `tls` encrypted.
     pub fn serve(&mut self, app: &App, config: &Config, services: &[Service], listener: TcpListener, tls: Option<&Tls>) -> Result<()> {
         let mut router = services::router(app, services);
+        if let Some(core) = config.core_url.as_ref().filter(|_| !services.contains(&Service::Core)) {
+            router = router.merge(forward::router(core, tls)?);
+        }
         if let Some(folder) = &config.ui {
             let apps: Vec<_> = services.iter().map(|service| pages::app_of(*service)).collect();
             router = pages::around(router, &apps, folder)?;
         } else {
             tracing::info!("ASTRO_UI is not set: serving without pages");
         }
-        let router = dressed(router.merge(health::router(app.clone())), &Around::new(app, config)?);
+        let router = dressed(router.merge(health::router(app.clone(), services)), &Around::new(app, config)?);
         let address = listener.local_addr()?;
         let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
         let encryption = tls.map(Tls::server);
@@ -146,12 +149,13 @@ impl Roles {
         let unfit = "ASTRO_SMTP_URL or ASTRO_MAIL_FROM cannot be used";
         let mailer = Mailer::new(smtp_url, &config.mail_from, site, authority.as_deref()).context(unfit)?;
         let system = servers.mongo.system.clone();
-        let addresses = crate::core::account::Addresses::new(Accounts::new(&system), executor.clone());
+        let addresses = Addresses::new(Accounts::new(&system, servers.vault()?.clone()), executor.clone());
         let scheduler = Scheduler {
             executor,
             pool: servers.pool.clone(),
             feed: servers.feed.clone(),
             gateway: Arc::new(TestGateway::new(&system)),
+            vault: servers.vault()?.clone(),
             mongo: system,
             mailer,
             addresses: Arc::new(addresses),
@@ -236,7 +240,9 @@ pub async fn migrate(servers: &Servers) -> Result<()> {
     servers.vault()?.migrate().await.context("set up the keys of persons")?;
     projections::prepare(&servers.databases).await.context("set the views up")?;
     let system = &servers.mongo.system;
-    Accounts::new(system).prepare().await.context("set the accounts up")?;
+    let accounts = Accounts::new(system, servers.vault()?.clone()).prepare().await;
+    accounts.map_err(|error| anyhow::anyhow!("set the accounts up: {error:?}"))?;
+    Links::new(system).prepare().await.context("set the links up")?;
     Sessions::new(system).prepare().await.context("set the sessions up")?;
     ship::shelf(system).prepare().await.context("set the logs up")?;
     crate::audit::Trail::new(system).prepare().await.context("set the trail up")?;

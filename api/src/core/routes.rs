@@ -1,43 +1,30 @@
-//! `/api/core`: signing up, in and out; and what operators and auditors see of the system.
+//! `/api/core`: accounts and sessions, each in a file of its own; and what operators and auditors see of the system.
 
-use super::{
-    account::{Account, new_id},
-    history, observe,
-    password::{self, Checked},
-    projections,
-    session::{Issued, RefreshError},
-    token::{ACCESS_FOR, Bearer},
-};
+use super::{accounts, history, observe, people, projections, second_factor, sign_in};
 use crate::{
     answer::{Read, read},
     app::App,
-    authority::{ACCESS_COOKIE, Auditor, Operator, REFRESH_COOKIE, SignedIn, cookie},
-    extract::{AtLeast, Json, Path, Query},
+    authority::{Auditor, Operator},
+    extract::{AtLeast, Path, Query},
     listing::listing,
-    problem::{Answer, ApiError, Fields},
+    problem::{Answer, ApiError},
 };
-use axum::{
-    Json as Body,
-    extract::{ConnectInfo, FromRequestParts, State},
-    response::{AppendHeaders, IntoResponse},
-};
-use commands::{Ask, ask::digest};
+use axum::{Json as Body, extract::State};
 use contract::{
-    Code, Email, Line, Listing, Page, Problem,
-    account::{Me, Role, SignIn, SignUp},
+    Code, Listing, Page, Problem,
     operations::{BadPosition, Mail, Notification, StreamEvent, StreamHit, StreamState, Verification},
 };
-use domain::{Actor, customer, id::CustomerId};
-use http::{HeaderMap, HeaderName, StatusCode, header::SET_COOKIE, request::Parts};
-use std::{net::SocketAddr, time::Instant};
+use http::StatusCode;
+use std::time::Instant;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The routes.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(sign_up))
-        .routes(routes!(sign_in, session, sign_out))
-        .routes(routes!(refresh))
+        .merge(accounts::router())
+        .merge(sign_in::router())
+        .merge(second_factor::router())
+        .merge(people::router())
         .routes(routes!(notifications))
         .routes(routes!(retry))
         .routes(routes!(discard))
@@ -48,157 +35,6 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(mailbox))
         .merge(observe::router())
         .merge(projections::router())
-}
-
-type Cookies = AppendHeaders<[(HeaderName, String); 2]>;
-
-fn set(name: &str, value: &str, seconds: i64) -> (HeaderName, String) {
-    (SET_COOKIE, format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"))
-}
-
-fn cleared() -> Cookies {
-    AppendHeaders([set(ACCESS_COOKIE, "", 0), set(REFRESH_COOKIE, "", 0)])
-}
-
-impl App {
-    fn cookies(&self, account: &Account, issued: &Issued) -> Answer<Cookies> {
-        let now = self.clock.now();
-        let bearer = Bearer { account: account.id(), role: account.role, supplier: account.supplier(), session: issued.session };
-        let access = self.tokens.sign(bearer, now).map_err(ApiError::internal)?;
-        let left = issued.expires_at.duration_since(now).as_secs();
-        Ok(AppendHeaders([
-            set(ACCESS_COOKIE, &access, ACCESS_FOR.as_secs().cast_signed().min(left)),
-            set(REFRESH_COOKIE, &issued.refresh, left),
-        ]))
-    }
-
-    async fn me(&self, account: &Account) -> Answer<Me> {
-        let customer = account.customer();
-        let vip = match customer {
-            Some(id) => self.executor.load::<customer::Customer>(&id).await?.state.is_vip(),
-            None => false,
-        };
-        Ok(Me {
-            account: account.id(),
-            name: account.name.to_string(),
-            email: account.email.to_string(),
-            role: account.role,
-            customer,
-            supplier: account.supplier(),
-            vip,
-            enrolling: false,
-            second_factor: false,
-            recovery_codes: 0,
-        })
-    }
-}
-
-/// Where a request comes from; unknown for one that was made in this process.
-struct Address(String);
-
-impl FromRequestParts<App> for Address {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map(|ConnectInfo(peer)| peer.ip().to_string()).unwrap_or_default()))
-    }
-}
-
-/// Open a customer account and sign in.
-#[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = SignUp,
-    responses((status = 201, body = Me, description = "Signed in: both cookies are set"), (status = 409, body = Problem, description = "email_taken")))]
-async fn sign_up(State(app): State<App>, Json(form): Json<SignUp>) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::default();
-    let name = fields.take("name", Line::new(&form.name));
-    let email = fields.take("email", Email::new(&form.email));
-    if let Some(why) = password::refused(&form.password, &form.email) {
-        fields.refuse("password", why);
-    }
-    let (Some(name), Some(email), true) = (name, email, fields.is_empty()) else { return Err(fields.into_error()) };
-    let hash = app.passwords.hash(&form.password).await?;
-    let now = app.clock.now();
-    let account = Account::new(new_id(), name, email, hash, Role::Customer, None, now);
-    let customer = CustomerId(account.id().0);
-    let ask = Ask::new(customer.0, Actor::Customer(customer), digest(&[b"sign up", customer.0.as_bytes()]));
-    // First the record, then the account: a customer without a record could sign in and not book.
-    if app.accounts.by_email(&account.email).await?.is_none() {
-        app.executor.execute::<customer::Customer>(&customer, customer::Command::Register { now }, &ask).await?;
-    }
-    app.accounts.add(&account).await?;
-    let issued = app.sessions.start(account.id(), account.role, now).await?;
-    Ok((StatusCode::CREATED, app.cookies(&account, &issued)?, Body(app.me(&account).await?)))
-}
-
-/// Sign in.
-#[utoipa::path(post, path = "/session", tag = "accounts", request_body = SignIn,
-    responses((status = 200, body = Me, description = "Signed in: both cookies are set"),
-        (status = 401, body = Problem, description = "wrong_credentials"), (status = 429, body = Problem, description = "too_many_requests")))]
-async fn sign_in(State(app): State<App>, Address(address): Address, Json(form): Json<SignIn>) -> Answer<impl IntoResponse> {
-    let wrong = || ApiError::new(Code::WrongCredentials, "The e-mail or the password is wrong. Check both and try again.");
-    let now = app.clock.now();
-    let email = Email::new(&form.email).ok();
-    let named = email.as_ref().map_or_else(|| form.email.clone(), Email::normalised);
-    let attempt = digest(&[named.as_bytes(), address.as_bytes()]);
-    app.throttle.check(&attempt, now)?;
-    let account = match &email {
-        Some(email) => app.accounts.by_email(email).await?,
-        None => None,
-    };
-    let checked = app.passwords.check(&form.password, account.as_ref().map(|account| account.password.as_str())).await?;
-    let Some(account) = account.filter(|_| checked != Checked::Wrong) else {
-        app.throttle.failed(attempt, now);
-        tracing::info!("A sign-in failed");
-        return Err(wrong());
-    };
-    app.throttle.succeeded(&attempt);
-    if checked == Checked::RightButOld {
-        app.accounts.rehash(account.id(), &app.passwords.hash(&form.password).await?).await?;
-    }
-    let issued = app.sessions.start(account.id(), account.role, now).await?;
-    tracing::info!(account.id = %account.id(), role = ?account.role, "Account {} signed in", account.id());
-    Ok((app.cookies(&account, &issued)?, Body(app.me(&account).await?)))
-}
-
-/// Who is signed in.
-#[utoipa::path(get, path = "/session", tag = "accounts", security(("session" = [])), responses((status = 200, body = Me)))]
-async fn session(State(app): State<App>, SignedIn(claims): SignedIn) -> Answer<Body<Me>> {
-    let account = app.accounts.by_id(claims.sub).await?.ok_or_else(|| ApiError::new(Code::SignInRequired, "Sign in to do this."))?;
-    Ok(Body(app.me(&account).await?))
-}
-
-/// Sign out: the session ends everywhere.
-#[utoipa::path(delete, path = "/session", tag = "accounts", responses((status = 204, description = "Signed out, also when nobody was signed in")))]
-async fn sign_out(State(app): State<App>, headers: HeaderMap, signed_in: Result<SignedIn, ApiError>) -> Answer<impl IntoResponse> {
-    let now = app.clock.now();
-    let session = match (signed_in, cookie(&headers, REFRESH_COOKIE)) {
-        (Ok(SignedIn(claims)), _) => Some(claims.sid),
-        (Err(_), Some(token)) => app.sessions.of_token(token).await?,
-        (Err(_), None) => None,
-    };
-    if let Some(session) = session {
-        app.sessions.end(session, now).await?;
-    }
-    Ok((StatusCode::NO_CONTENT, cleared()))
-}
-
-/// Continue a session: the refresh token is spent and the next one set.
-#[utoipa::path(post, path = "/session/refresh", tag = "accounts",
-    responses((status = 204, description = "Both cookies are set anew"), (status = 401, body = Problem, description = "sign_in_required")))]
-async fn refresh(State(app): State<App>, headers: HeaderMap) -> Answer<impl IntoResponse> {
-    let over = || ApiError::new(Code::SignInRequired, "The session is over. Sign in again.");
-    let token = cookie(&headers, REFRESH_COOKIE).ok_or_else(over)?;
-    let issued = match app.sessions.refresh(token, app.clock.now()).await {
-        Ok(issued) => issued,
-        Err(RefreshError::Store(error)) => return Err(error.into()),
-        Err(RefreshError::Reused) => {
-            tracing::warn!("A refresh token was used twice; its session is ended");
-            return Err(over());
-        }
-        Err(RefreshError::Over) => return Err(over()),
-    };
-    let account = app.accounts.by_id(issued.account).await?.ok_or_else(over)?;
-    Ok((StatusCode::NO_CONTENT, app.cookies(&account, &issued)?))
 }
 
 fn checked(wanted: Listing) -> Answer<Listing> {

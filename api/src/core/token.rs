@@ -65,6 +65,9 @@ pub struct Claims {
     /// Of a supplier's member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supplier: Option<SupplierId>,
+    /// Good for nothing but to set up the second factor that the role needs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub enrolling: bool,
 }
 
 fn audience(role: Role) -> Vec<Service> {
@@ -102,6 +105,8 @@ pub struct Bearer {
     pub supplier: Option<SupplierId>,
     /// The session.
     pub session: Uuid,
+    /// Good for nothing but to set up a second factor.
+    pub enrolling: bool,
 }
 
 impl Tokens {
@@ -121,7 +126,7 @@ impl Tokens {
         let now = now.as_second();
         let claims = Claims {
             iss: ISSUER.to_owned(),
-            aud: audience(bearer.role),
+            aud: if bearer.enrolling { vec![Service::Core] } else { audience(bearer.role) },
             sub: bearer.account,
             exp: now + ACCESS_FOR.as_secs().cast_signed(),
             nbf: now,
@@ -130,6 +135,7 @@ impl Tokens {
             sid: bearer.session,
             role: bearer.role,
             supplier: bearer.supplier,
+            enrolling: bearer.enrolling,
         };
         let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &self.signing)
@@ -184,7 +190,7 @@ mod tests {
         (Tokens::new(&keys), keys)
     }
     fn bearer(role: Role) -> Bearer {
-        Bearer { account: AccountId(Uuid::from_u128(1)), role, supplier: None, session: Uuid::from_u128(2) }
+        Bearer { account: AccountId(Uuid::from_u128(1)), role, supplier: None, session: Uuid::from_u128(2), enrolling: false }
     }
 
     #[test]

@@ -130,7 +130,10 @@ async fn buyers(servers: &Servers, executor: &Executor, place: &Namespace, base:
         let customer = CustomerId(account.0);
         executor.execute::<Customer>(&customer, customer::Command::Register { now }, &step("customer")).await.unwrap();
         let session = sessions.start(account, Role::Customer, now).await.unwrap().session;
-        http.with_token(base, &tokens.sign(Bearer { account, role: Role::Customer, supplier: None, session }, now).unwrap())
+        http.with_token(
+            base,
+            &tokens.sign(Bearer { account, role: Role::Customer, supplier: None, session, enrolling: false }, now).unwrap(),
+        )
     }))
     .await
 }

@@ -52,8 +52,8 @@ async fn a_transaction_that_stays_open_is_told_to_prometheus_and_operators() {
     let (base, figures) = (format!("http://127.0.0.1:{port}"), Client::new(&format!("http://127.0.0.1:{figures_port}")));
     let (tokens, now, account) = (Tokens::new(&Keys::load(&place.keys).unwrap()), Timestamp::now(), AccountId(Uuid::new_v4()));
     let session = Sessions::new(&servers.mongo.system).start(account, Role::Operator, now).await.unwrap().session;
-    let operator =
-        Client::new(&base).with_token(&base, &tokens.sign(Bearer { account, role: Role::Operator, supplier: None, session }, now).unwrap());
+    let operator = Client::new(&base)
+        .with_token(&base, &tokens.sign(Bearer { account, role: Role::Operator, supplier: None, session, enrolling: false }, now).unwrap());
     let astro = all_roles(&place, port).env("ASTRO_METRICS_LISTEN", format!("127.0.0.1:{figures_port}")).spawn().unwrap();
     let astro = Running(astro);
     serving(&base).await;

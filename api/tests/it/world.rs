@@ -3,9 +3,10 @@
 use crate::client::Client;
 use api::{
     app::{App, Servers},
+    authority::REFRESH_COOKIE,
     config::{Config, Given},
     core::{
-        account::{Account, new_id},
+        account::{Holder, NewAccount, new_id},
         token::Bearer,
     },
     logs::ship::Lines,
@@ -13,9 +14,13 @@ use api::{
     web::serve,
 };
 use commands::{Ask, Executor, ask::digest};
-use contract::{BookingId, Cabin, Destination, Email, LaunchId, Line, Money, RocketId, Slug, SpaceportId, SupplierId, account::Role};
+use contract::{
+    BookingId, Cabin, CustomerId, Destination, Email, LaunchId, Line, Money, RocketId, Slug, SpaceportId, SupplierId,
+    account::{AccountState, Role},
+};
 use domain::{
     Actor,
+    customer::{self, Customer},
     id::AccountId,
     launch::{self, Launch, Plan},
     policy::Policies,
@@ -234,28 +239,41 @@ impl World {
         Client::new(&self.base)
     }
 
-    /// A customer who has just signed up.
+    /// A customer who has just signed in, with [`PASSWORD`]. Signing up is tested elsewhere.
     pub(crate) async fn customer(&self) -> Client {
-        let client = self.visitor();
-        let email = format!("{}@example.org", Uuid::new_v4().simple());
-        client.post("/api/core/accounts", &json!({ "name": "Ada Lovelace", "email": email, "password": PASSWORD })).await.ok();
-        client
+        let (id, _) = self.account(Role::Customer, None, PASSWORD).await;
+        self.signed_in(id, Role::Customer, None).await
     }
 
     /// One who is signed in with this role, by a session made here: hashing passwords is tested elsewhere.
     pub(crate) async fn with_role(&self, role: Role, supplier: Option<SupplierId>) -> Client {
-        let (id, now) = (new_id(), Timestamp::now());
-        let email = Email::new(&format!("{}@example.org", id.0.simple())).unwrap();
-        let account = Account::new(id, line("Erin Blake"), email, "none".to_owned(), role, supplier, now);
-        self.app.accounts.add(&account).await.unwrap();
-        let token = self.token(id, role, supplier).await;
-        self.visitor().with_token(&self.base, &token)
+        let (id, _) = self.account(role, supplier, "").await;
+        self.signed_in(id, role, supplier).await
     }
 
-    pub(crate) async fn token(&self, account: AccountId, role: Role, supplier: Option<SupplierId>) -> String {
+    /// An account that may sign in with `password`, and its address.
+    pub(crate) async fn account(&self, role: Role, supplier: Option<SupplierId>, password: &str) -> (AccountId, Email) {
+        let (id, now) = (new_id(), Timestamp::now());
+        let email = Email::new(&format!("{}@example.org", id.0.simple())).unwrap();
+        let name = line(if role.is_staff() { "Erin Blake" } else { "Ada Lovelace" });
+        if role == Role::Customer {
+            let customer = CustomerId(id.0);
+            self.app.executor.execute::<Customer>(&customer, customer::Command::Register { now }, &step("register")).await.unwrap();
+        }
+        let hash = if password.is_empty() { String::new() } else { self.app.passwords.hash(password).await.unwrap() };
+        let holder = Holder { name, email: email.clone() };
+        let new = NewAccount { id, holder, password: hash, role, supplier, state: AccountState::Active };
+        self.app.accounts.add(new, now).await.unwrap();
+        (id, email)
+    }
+
+    async fn signed_in(&self, account: AccountId, role: Role, supplier: Option<SupplierId>) -> Client {
         let now = Timestamp::now();
-        let session = self.app.sessions.start(account, role, now).await.unwrap().session;
-        self.app.tokens.sign(Bearer { account, role, supplier, session }, now).unwrap()
+        let issued = self.app.sessions.start(account, role, now).await.unwrap();
+        let bearer = Bearer { account, role, supplier, session: issued.session, enrolling: false };
+        let client = self.visitor().with_token(&self.base, &self.app.tokens.sign(bearer, now).unwrap());
+        client.set_cookie(REFRESH_COOKIE, &issued.refresh);
+        client
     }
 
     pub(crate) async fn supplier(&self) -> Client {
