@@ -187,6 +187,13 @@ impl Tls {
     }
 }
 
+/// To ask servers whose certificates everybody trusts.
+pub(crate) fn public() -> Result<ClientConfig> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
 fn read(variable: &str, path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{variable}: read {}", path.display()))
 }
@@ -247,9 +254,7 @@ pub fn nats(variable: &str, url: &str, tls: Option<&Tls>) -> Result<Option<Clien
     }
     let server = async_nats::ServerAddr::from_str(url).with_context(|| format!("{variable} is not an address such as nats://host:4222"))?;
     if server.tls_required() {
-        let public = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        return Ok(Some(config.with_root_certificates(public).with_no_client_auth()));
+        return public().map(Some);
     }
     if stays_here(server.host()) { Ok(None) } else { Err(leaves(variable, server.host(), "or begin with tls://")) }
 }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod around;
 pub mod cors;
+pub mod forward;
 pub mod guard;
 pub mod headers;
 pub mod health;

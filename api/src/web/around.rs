@@ -14,6 +14,7 @@ use crate::{
     core::token::Service,
     logs::ship::REQUESTS,
     problem::ApiError,
+    tls::Identity,
 };
 use anyhow::{Context, Result};
 use axum::{
@@ -111,8 +112,11 @@ fn named(headers: &HeaderMap, trusted: bool) -> Uuid {
 pub async fn follow(State(around): State<Around>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let peer = address::peer(request.extensions());
-    let from = Address::found(peer, request.headers(), &around.trusted);
-    let id = named(request.headers(), peer.is_some_and(|peer| is_trusted(peer, &around.trusted)));
+    // A service that passes a request on, with a certificate of ours, says for whom.
+    let service = request.extensions().get::<Identity>().and(peer).map(Network::from);
+    let trusted = service.as_ref().map_or(&*around.trusted, std::slice::from_ref);
+    let from = Address::found(peer, request.headers(), trusted);
+    let id = named(request.headers(), peer.is_some_and(|peer| is_trusted(peer, trusted)));
     request.extensions_mut().insert(from);
     let service = service_of(request.uri().path());
     let asking = Arc::new(Asking::new(id, service.map(Service::as_str)));

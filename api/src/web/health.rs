@@ -1,6 +1,6 @@
 //! Whether this process lives, and whether it can serve.
 
-use crate::app::App;
+use crate::{app::App, core::token::Service};
 use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
 use http::StatusCode;
 use mongodb::bson::doc;
@@ -19,20 +19,21 @@ struct Ready {
     views: bool,
 }
 
-/// `/health` and `/ready`.
-pub fn router(app: App) -> Router {
-    Router::new().route("/health", get(|| async { "alive\n" })).route("/ready", get(ready)).with_state(app)
+/// `/health`, and `/ready` as far as these services need it.
+pub fn router(app: App, services: &[Service]) -> Router {
+    let state = (app, services.to_vec());
+    Router::new().route("/health", get(|| async { "alive\n" })).route("/ready", get(ready)).with_state(state)
 }
 
 async fn answers<T, E>(asked: impl Future<Output = Result<T, E>>) -> bool {
     matches!(timeout(ANSWER_FOR, asked).await, Ok(Ok(_)))
 }
 
-async fn ready(State(app): State<App>) -> impl IntoResponse {
+async fn ready(State((app, services)): State<(App, Vec<Service>)>) -> impl IntoResponse {
     let (postgres, mongo, views) = tokio::join!(
         answers(sqlx::query("SELECT 1").execute(&app.pool)),
         answers(async { app.system.run_command(doc! { "ping": 1 }).await }),
-        answers(app.views_are_caught_up()),
+        answers(app.views_are_caught_up(&services)),
     );
     let ready = Ready { postgres, mongo, nats: app.feed.bus().is_some_and(nats::Bus::connected), views };
     // NATS is transport: without it everything goes on, a little slower.

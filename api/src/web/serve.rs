@@ -1,5 +1,6 @@
 //! The listener, and an orderly end.
 
+use super::limits::Connections;
 use crate::tls::Identity;
 use anyhow::{Context, Result};
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
@@ -18,7 +19,6 @@ use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time:
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -27,12 +27,13 @@ use tower::ServiceExt;
 
 /// How long open requests have to end.
 pub const DRAIN_FOR: Duration = Duration::from_secs(5);
-/// Connections at once, with those that are silent.
-const CONNECTIONS_MAX: usize = 8_192;
 /// How long a handshake may take.
 const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head, or be silent between requests.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// The most headers of a request, and the most bytes of them all.
+const HEADERS_MAX: usize = 64;
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Requests at once on one connection.
 const STREAMS_MAX: u32 = 128;
 /// How long nothing is accepted after that failed: there are too many open files, most likely.
@@ -48,32 +49,28 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
 pub async fn serve(listener: TcpListener, router: Router, tls: Option<Arc<ServerConfig>>, stop: CancellationToken) -> Result<()> {
     let router: Router = router.with_state(());
     let acceptor = tls.map(TlsAcceptor::from);
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Connections::default();
     let ending = GracefulShutdown::new();
     loop {
-        let accepted = async {
-            // One who waits for room is not accepted yet: the system keeps a short queue of them.
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, permit)
-        };
-        let (stream, address, permit) = tokio::select! {
+        let (stream, address) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accepted => match accepted {
-                (Ok((stream, address)), Ok(permit)) => (stream, address, permit),
-                (Err(error), _) => {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
                     tracing::warn!("A connection cannot be accepted: {error}");
                     tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
                     continue;
                 }
-                (_, Err(closed)) => return Err(closed).context("serve"),
             },
         };
+        // Closed without a word: an answer would cost as much as what is refused.
+        let Some(held) = room.take(address.ip()) else { continue };
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), ending.watcher());
         tokio::spawn(async move {
             if let Err(error) = converse(stream, address, router, acceptor, watcher).await {
                 tracing::debug!("A connection broke off: {error:#}");
             }
-            drop(permit);
+            drop(held);
         });
     }
     drop(listener);
@@ -96,7 +93,11 @@ async fn converse(stream: TcpStream, address: SocketAddr, router: Router, accept
         return http1(stream, service, watcher).await;
     }
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).keep_alive_interval(SILENCE_MAX).max_concurrent_streams(STREAMS_MAX);
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(SILENCE_MAX)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32);
     watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.context("HTTP/2")
 }
 
@@ -107,7 +108,7 @@ where
     F: Future<Output = Result<Response, Infallible>>,
 {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(SILENCE_MAX);
+    builder.timer(TokioTimer::new()).header_read_timeout(SILENCE_MAX).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
     watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.context("HTTP/1.1")
 }
 
