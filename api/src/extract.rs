@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body may take to come.
+const BODY_FOR: Duration = Duration::from_secs(5);
 /// How much of a body that is too large is taken in all the same, in bytes.
 const DRAINED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// For how long.
@@ -109,7 +111,12 @@ fn key(parts: &Parts, body: &[u8]) -> Answer<Key> {
     Ok(Key { key, request_hash: digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), body]) })
 }
 
-async fn read(headers: &HeaderMap, mut body: Body) -> Answer<Bytes> {
+async fn read(headers: &HeaderMap, body: Body) -> Answer<Bytes> {
+    let too_slow = |_| ApiError::new(Code::BodyTooSlow, format!("The body did not come within {} s. Send it again.", BODY_FOR.as_secs()));
+    timeout(BODY_FOR, read_all(headers, body)).await.map_err(too_slow)?
+}
+
+async fn read_all(headers: &HeaderMap, mut body: Body) -> Answer<Bytes> {
     let too_large = || {
         ApiError::new(Code::BodyTooLarge, format!("The body is larger than {} KiB. Send less.", BODY_BYTES_MAX / 1024))
             .with(json!({ "max_bytes": BODY_BYTES_MAX }))

@@ -59,7 +59,10 @@ fn common(operation: &Operation) -> Vec<(u16, String)> {
     let has = |place: ParameterIn| parameters(operation).any(|parameter| parameter.parameter_in == place);
     let has_query = has(ParameterIn::Query);
     let command = parameters(operation).any(|parameter| parameter.name == contract::IDEMPOTENCY_KEY);
-    let mut codes = vec![(500, "internal".to_owned()), (503, "unavailable".to_owned())];
+    let mut codes: Vec<(u16, String)> =
+        [(414, "address_too_long"), (429, "too_many_requests"), (431, "headers_too_large"), (500, "internal"), (503, "unavailable")]
+            .map(|(status, code)| (status, code.to_owned()))
+            .to_vec();
     let mut bad = Vec::new();
     if operation.request_body.is_some() || has_query || command {
         bad.push("bad_request");
@@ -72,6 +75,7 @@ fn common(operation: &Operation) -> Vec<(u16, String)> {
         codes.push((400, bad.join(" ")));
     }
     if operation.request_body.is_some() {
+        codes.push((408, "body_too_slow".to_owned()));
         codes.push((413, "body_too_large".to_owned()));
         codes.push((415, "not_json".to_owned()));
     }

@@ -47,6 +47,8 @@ codes! {
     NotFound 404;
     /// The path exists, the method does not.
     MethodNotAllowed 405;
+    /// The body did not come in time.
+    BodyTooSlow 408;
     /// The body is larger than allowed.
     BodyTooLarge 413;
     /// The path and query are longer than allowed.
