@@ -19,13 +19,15 @@ use vault::Master;
 const PEPPER_BYTES: usize = 32;
 /// Bytes of a master key of the vault, and of the key of its blind index.
 const MASTER_BYTES: usize = 32;
+/// The file of the public key.
+const VERIFYING: &str = "verifying.key";
 /// Characters of a key's name.
 const KEY_ID_CHARACTERS: usize = 16;
 
 /// The keys in use.
 pub struct Keys {
-    /// The private key, PKCS#8.
-    pub(crate) signing: Vec<u8>,
+    /// The private key, PKCS#8; none where sign-ins are only checked.
+    pub(crate) signing: Option<Vec<u8>>,
     /// The public key, raw.
     pub(crate) verifying: Vec<u8>,
     /// Names the key in each token.
@@ -59,8 +61,19 @@ impl Keys {
         let pair =
             Ed25519KeyPair::from_pkcs8(&signing).with_context(|| format!("{} is not a key", folder.join("signing.pkcs8").display()))?;
         let verifying = pair.public_key().as_ref().to_vec();
-        let key_id = hex(&Sha256::digest(&verifying))[..KEY_ID_CHARACTERS].to_owned();
-        Ok(Self { signing, verifying, key_id, pepper: hmac::Key::new(hmac::HMAC_SHA256, &pepper) })
+        // For processes that are given no more than this.
+        read_or_make(&folder.join(VERIFYING), || Ok(verifying.clone()))?;
+        Ok(Self { signing: Some(signing), key_id: key_id(&verifying), verifying, pepper: hmac::Key::new(hmac::HMAC_SHA256, &pepper) })
+    }
+
+    /// Reads from `folder` what checking sign-ins takes, `verifying.key`, as the core service made it. Such a process signs nobody in,
+    /// and to it no password is right.
+    pub fn verify_only(folder: &Path) -> Result<Self> {
+        let path = folder.join(VERIFYING);
+        let verifying = read(&path)?.with_context(|| format!("ASTRO_KEYS: {} is missing: the core service makes it", path.display()))?;
+        let mut pepper = [0; PEPPER_BYTES];
+        rand::fill(&mut pepper).context("make a pepper")?;
+        Ok(Self { signing: None, key_id: key_id(&verifying), verifying, pepper: hmac::Key::new(hmac::HMAC_SHA256, &pepper) })
     }
 
     /// A key for something else, that follows from the pepper.
@@ -116,6 +129,10 @@ fn make_folder(folder: &Path) -> Result<()> {
     builder.recursive(true).mode(0o700).create(folder).with_context(|| format!("ASTRO_KEYS: make the folder {}", folder.display()))
 }
 
+fn key_id(verifying: &[u8]) -> String {
+    hex(&Sha256::digest(verifying))[..KEY_ID_CHARACTERS].to_owned()
+}
+
 fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     if let Some(bytes) = read(path)? {
         return Ok(bytes);
@@ -138,7 +155,8 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<V
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+        // A group may read: so containers are given secrets.
+        Ok(found) if found.permissions().mode() & 0o037 != 0 => {
             bail!("{} can be read by others: run `chmod 600 {}`", path.display(), path.display())
         }
         Ok(_) => fs::read(path).map(Some).with_context(|| format!("read {}", path.display())),
@@ -184,6 +202,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("astro-keys-{}", uuid::Uuid::new_v4()));
         let (made, read) = (Keys::load(&folder).unwrap(), Keys::load(&folder).unwrap());
         assert_eq!((&made.signing, made.peppered(b"x")), (&read.signing, read.peppered(b"x")));
+        let verifying = Keys::verify_only(&folder).unwrap();
+        assert_eq!((&verifying.verifying, &verifying.key_id, verifying.signing), (&made.verifying, &made.key_id, None));
+        assert_ne!(Keys::verify_only(&folder).unwrap().peppered(b"x"), made.peppered(b"x"));
+        fs::remove_file(folder.join(VERIFYING)).unwrap();
+        assert!(Keys::verify_only(&folder).unwrap_err().to_string().contains("ASTRO_KEYS"));
         let key = folder.join("signing.pkcs8");
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use api::{
     app::{App, Servers},
+    certificates,
     config::{Config, Listen},
     core::token::Service,
     demo, import,
@@ -17,7 +18,10 @@ use api::{
     },
 };
 use clap::{Parser, Subcommand};
-use commands::{audit, clock::SystemClock};
+use commands::{
+    audit,
+    clock::{Clock, SystemClock},
+};
 use projections::{Projection, ViewName, rebuild::Differing};
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +52,9 @@ enum Role {
         service: Service,
         #[command(flatten)]
         listen: Listen,
+        /// The core service only: take mail in at this address, for everyone to read at /api/core/mailbox (development)
+        #[arg(long, value_name = "ADDRESS")]
+        mailbox: Option<SocketAddr>,
     },
     /// Give committed events their places in the log and relay them to NATS; further ones stand by
     Sequence,
@@ -97,6 +104,14 @@ enum Role {
         /// How many bookings are made over the catalogue
         #[arg(long, default_value_t = 120, value_name = "N")]
         bookings: u32,
+    },
+    /// Make an authority of our own and the certificates of every server and role, or anew those that end soon (development)
+    Certificates {
+        /// Where: `ca.pem` says whom to trust, and each name has a folder
+        folder: PathBuf,
+        /// A further name that people reach the services by; can be given several times
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
     },
     /// Print the OpenAPI document of a service
     Openapi {
@@ -197,10 +212,10 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             roles.export(exporter);
             roles.run_until_signal().await?;
         }
-        Role::Serve { service, listen } => {
+        Role::Serve { service, listen, mailbox } => {
             let (servers, lines, exporter) = start(&config).await?;
             roles::check_schema(&servers).await?;
-            let mut roles = roles::one(&config, &servers, service, listen.listen, lines).await?;
+            let mut roles = roles::one(&config, &servers, service, listen.listen, mailbox, lines).await?;
             roles.export(exporter);
             roles.run_until_signal().await?;
         }
@@ -275,6 +290,11 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
                 println!("{}", serde_json::to_string(&account)?);
             }
             eprintln!("{} bookings confirmed, {} of them cancelled, {} left unpaid", sold.confirmed, sold.cancelled, sold.held);
+        }
+        Role::Certificates { folder, hosts } => {
+            let is_new = certificates::make(&folder, &hosts, SystemClock.now())?;
+            let said = if is_new { "A new authority: trust" } else { "Certificates are up to date; the authority is" };
+            println!("{said} {}", folder.join("ca.pem").display());
         }
         Role::Openapi { service } => println!("{}", services::openapi(service).to_pretty_json()?),
     }

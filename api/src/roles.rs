@@ -15,7 +15,7 @@ use crate::{
         pages, serve,
     },
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use commands::{Executor, clock::SystemClock, sequence};
 use projections::Projection;
 use scheduler::{Mailbox, Mailer, Scheduler, payment::TestGateway};
@@ -281,10 +281,26 @@ pub async fn all(
     Ok((roles, app))
 }
 
-/// One service in a process of its own.
-pub async fn one(config: &Config, servers: &Servers, service: Service, address: SocketAddr, lines: Option<Lines>) -> Result<Roles> {
+/// One service in a process of its own. The core service can be the development mailbox, too.
+pub async fn one(
+    config: &Config,
+    servers: &Servers,
+    service: Service,
+    address: SocketAddr,
+    mailbox: Option<SocketAddr>,
+    lines: Option<Lines>,
+) -> Result<Roles> {
     let mut roles = Roles::new(servers, lines);
-    let app = App::new(config, servers, Keys::load(config.keys()?)?, servers.executor(), false, roles.web_stop())?;
+    let core = service == Service::Core;
+    if let Some(address) = mailbox {
+        ensure!(core, "--mailbox is for the core service, which shows it");
+        let inbox = TcpListener::bind(address).await.with_context(|| format!("--mailbox: listen on {address}"))?;
+        tracing::info!("The development mailbox takes mail on {}", inbox.local_addr()?);
+        roles.mailbox(servers, inbox);
+    }
+    // Only the core service signs people in.
+    let keys = if core { Keys::load(config.keys()?)? } else { Keys::verify_only(config.keys()?)? };
+    let app = App::new(config, servers, keys, servers.executor(), mailbox.is_some(), roles.web_stop())?;
     let listener = serve::listen(address).await?;
     roles.serve(&app, config, &[service], listener, servers.tls.as_ref())?;
     Ok(roles)

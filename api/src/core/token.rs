@@ -81,7 +81,8 @@ fn audience(role: Role) -> Vec<Service> {
 
 /// Signs and checks access tokens.
 pub struct Tokens {
-    signing: EncodingKey,
+    /// None where sign-ins are only checked.
+    signing: Option<EncodingKey>,
     verifying: DecodingKey,
     key_id: String,
     /// Tokens whose signature and issuer were found right: a page asks with the same one again and again.
@@ -114,14 +115,14 @@ impl Tokens {
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
         Self {
-            signing: EncodingKey::from_ed_der(&keys.signing),
+            signing: keys.signing.as_deref().map(EncodingKey::from_ed_der),
             verifying: DecodingKey::from_ed_der(&keys.verifying),
             key_id: keys.key_id.clone(),
             right: Kept::new(ACCESS_FOR, RIGHT_MAX),
         }
     }
 
-    /// A token that starts at `now`.
+    /// A token that starts at `now`. Fails in a process that has no key to sign with.
     pub fn sign(&self, bearer: Bearer, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
         let now = now.as_second();
         let claims = Claims {
@@ -138,7 +139,8 @@ impl Tokens {
             enrolling: bearer.enrolling,
         };
         let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::EdDSA) };
-        jsonwebtoken::encode(&header, &claims, &self.signing)
+        let signing = self.signing.as_ref().ok_or(jsonwebtoken::errors::ErrorKind::InvalidKeyFormat)?;
+        jsonwebtoken::encode(&header, &claims, signing)
     }
 
     /// What a token says, if it is one of ours, for this service, and still lasts at `now`.
