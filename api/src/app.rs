@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     core::{
         account::Accounts,
-        addresses::Addresses,
+        erase::Erasure,
         device::Devices,
         link::Links,
         password::Passwords,
@@ -152,6 +152,8 @@ pub struct Shared {
     pub passwords: Passwords,
     /// Accounts.
     pub accounts: Accounts,
+    /// Forgets people.
+    pub erasure: Erasure,
     /// Links in mails.
     pub links: Links,
     /// Sessions.
@@ -228,6 +230,7 @@ impl App {
             devices: Devices::new(&keys),
             passwords: Passwords::new(keys)?,
             accounts: Accounts::new(&system, servers.vault()?.clone()),
+            erasure: Erasure::new(servers)?,
             links: Links::new(&system),
             mails: Mails::default(),
             sessions: Sessions::new(&system),
@@ -239,8 +242,8 @@ impl App {
             databases: servers.databases.clone(),
             rebuilds: Rebuilds::default(),
             gateway: Arc::new(TestGateway::new(&system)),
-            notifications: Notifications::new(&system),
-            mailbox: mailbox.then(|| Mailbox::new(&system)),
+            notifications: Notifications::new(&system, servers.vault()?.clone()),
+            mailbox: if mailbox { Some(Mailbox::new(&system, servers.vault()?.clone())) } else { None },
             live: Live::new(read),
             executor,
             system,
@@ -249,12 +252,6 @@ impl App {
             slugs: RwLock::default(),
             vips: Kept::new(VIP_FOR, VIPS_MAX),
         })))
-    }
-
-    /// Names and addresses for mail.
-    #[must_use]
-    pub fn addresses(&self) -> Addresses {
-        Addresses::new(self.accounts.clone(), self.executor.clone())
     }
 
     /// The launch with this slug or id. An id is not looked up: the launch itself says when there is none.

@@ -4,6 +4,7 @@ pub mod account;
 mod accounts;
 pub mod addresses;
 pub mod device;
+pub mod erase;
 mod history;
 pub mod link;
 mod observe;

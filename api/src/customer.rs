@@ -1,6 +1,8 @@
 //! The customer service: launches for everyone, bookings for customers.
 
 mod cancel;
+mod erasure;
+mod export;
 pub mod live;
 mod passengers;
 pub mod routes;

@@ -3,7 +3,7 @@
 use crate::{
     app::{App, Servers},
     config::Config,
-    core::{account::Accounts, addresses::Addresses, link::Links, session::Sessions, token::Service},
+    core::{account::Accounts, addresses::Addresses, erase::Erasure, link::Links, session::Sessions, token::Service},
     keys::Keys,
     logs::ship::{self, Lines},
     services, shelf,
@@ -149,7 +149,7 @@ impl Roles {
         let unfit = "ASTRO_SMTP_URL or ASTRO_MAIL_FROM cannot be used";
         let mailer = Mailer::new(smtp_url, &config.mail_from, site, authority.as_deref()).context(unfit)?;
         let system = servers.mongo.system.clone();
-        let addresses = Addresses::new(Accounts::new(&system, servers.vault()?.clone()), executor.clone());
+        let addresses = Addresses::new(Accounts::new(&system, servers.vault()?.clone()), executor.clone(), Erasure::new(servers)?);
         let scheduler = Scheduler {
             executor,
             pool: servers.pool.clone(),
@@ -171,13 +171,14 @@ impl Roles {
     }
 
     /// Takes mail in for people to read, in development.
-    pub fn mailbox(&mut self, servers: &Servers, listener: TcpListener) {
-        let (mailbox, stop) = (Mailbox::new(&servers.mongo.system), self.views.stop.clone());
+    pub fn mailbox(&mut self, servers: &Servers, listener: TcpListener) -> Result<()> {
+        let (mailbox, stop) = (Mailbox::new(&servers.mongo.system, servers.vault()?.clone()), self.views.stop.clone());
         let tls = servers.tls.as_ref().map(Tls::acceptor);
         self.views.run("mailbox", async move {
             mailbox.serve(listener, tls, stop).await;
             Ok(())
         });
+        Ok(())
     }
 
     /// Runs until a signal, or until one of the tasks ends by itself, then stops stage by stage.
@@ -266,7 +267,7 @@ pub async fn all(
         tracing::info!("The development mailbox takes mail on {}", inbox.local_addr()?);
         let scheme = if servers.tls.is_some() { "smtps" } else { "smtp" };
         smtp_url = Ok(format!("{scheme}://{}", inbox.local_addr()?));
-        roles.mailbox(servers, inbox);
+        roles.mailbox(servers, inbox)?;
     }
     let executor = servers.executor();
     let app = App::new(config, servers, Keys::load(config.keys()?)?, executor.clone(), mailbox.is_some(), roles.web_stop())?;
@@ -296,7 +297,7 @@ pub async fn one(
         ensure!(core, "--mailbox is for the core service, which shows it");
         let inbox = TcpListener::bind(address).await.with_context(|| format!("--mailbox: listen on {address}"))?;
         tracing::info!("The development mailbox takes mail on {}", inbox.local_addr()?);
-        roles.mailbox(servers, inbox);
+        roles.mailbox(servers, inbox)?;
     }
     // Only the core service signs people in.
     let keys = if core { Keys::load(config.keys()?)? } else { Keys::verify_only(config.keys()?)? };

@@ -69,7 +69,7 @@ pub(crate) struct Sought {
 /// What to look for where passengers count: each word in the open or blind; an address only as a whole, and blind.
 pub(crate) fn sought_blind(search: &str, blinding: Blinding<'_>) -> Vec<Sought> {
     if let Ok(email) = Email::new(search) {
-        return vec![Sought { begins: None, blind: token(&blinding(EMAIL, email.as_str())) }];
+        return vec![Sought { begins: None, blind: token(&blinding(EMAIL, &email.normalised())) }];
     }
     sought(search).into_iter().map(|word| Sought { blind: token(&blinding(WORD, &word)), begins: Some(word) }).collect()
 }

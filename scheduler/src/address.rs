@@ -1,4 +1,4 @@
-//! Where mail goes. Names and addresses are kept with the accounts, outside the log; they are asked for when a mail is sent.
+//! Where mail goes, and who is to be forgotten. Names and addresses are kept with the accounts, outside the log; they are asked for when a mail is sent.
 
 use async_trait::async_trait;
 use domain::id::{AccountId, CustomerId, SupplierId};
@@ -33,4 +33,6 @@ pub trait AddressBook: fmt::Debug + Send + Sync {
     async fn account(&self, id: AccountId) -> Result<Option<Person>, AddressError>;
     /// A supplier's contact; none when it gave none, and then no mail is made for it.
     async fn supplier(&self, id: SupplierId) -> Result<Option<Person>, AddressError>;
+    /// Forgets a customer who was erased: account, sessions, mail and key. May be asked again.
+    async fn forget(&self, id: CustomerId) -> Result<(), AddressError>;
 }

@@ -52,6 +52,8 @@ pub(crate) enum Work {
     PayRefund { launch: LaunchId, booking: BookingId, refund: RefundId },
     /// Count a booking for its customer, or no longer.
     CountTrip { launch: LaunchId, booking: BookingId, customer: CustomerId },
+    /// Finish what the erasure of a customer began.
+    Forget { customer: CustomerId },
     /// Write to whom the event at this position concerns.
     Write { position: u64 },
 }
@@ -63,6 +65,7 @@ impl Work {
             Self::SettlePayment { .. } => "settle_payment",
             Self::PayRefund { .. } => "pay_refund",
             Self::CountTrip { .. } => "count_trip",
+            Self::Forget { .. } => "forget",
             Self::Write { .. } => "write",
         }
     }
@@ -156,6 +159,7 @@ impl Job {
             }
             Work::PayRefund { launch, booking, refund } => self.pay_refund(scheduler, *launch, *booking, *refund).await,
             Work::CountTrip { launch, booking, customer } => self.count_trip(scheduler, *launch, *booking, *customer).await,
+            Work::Forget { customer } => scheduler.addresses.forget(*customer).await.map_err(NotYet::because),
             Work::Write { position } => write::write(scheduler, *position).await,
         }
     }

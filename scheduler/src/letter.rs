@@ -153,6 +153,12 @@ impl Letter {
         }
     }
 
+    /// Whether it has a link that opens something: shown to nobody once it is sent.
+    #[must_use]
+    pub const fn has_secret(&self) -> bool {
+        matches!(self, Self::ConfirmAccount { .. } | Self::ResetPassword { .. } | Self::StaffInvitation { .. })
+    }
+
     /// The mail to `person`, with links into the site at `site` (without a slash at the end).
     #[must_use]
     pub fn render(&self, person: &Person, site: &str) -> Rendered {
@@ -279,7 +285,8 @@ impl Letter {
             Self::AlreadyRegistered {} => Draft {
                 subject: "You have an account already".to_owned(),
                 lead: vec![
-                    "Somebody, perhaps you, asked for an account with this address. It has one already, and that has not changed.".to_owned(),
+                    "Somebody, perhaps you, asked for an account with this address. It has one already, and that has not changed."
+                        .to_owned(),
                 ],
                 facts: vec![],
                 rest: vec!["If you forgot the password, you can set another on the page for signing in.".to_owned(), NOT_YOU.to_owned()],
@@ -301,7 +308,9 @@ impl Letter {
             },
             Self::StaffInvitation { token, role, until } => Draft {
                 subject: "Your account at Astro Bookings".to_owned(),
-                lead: vec!["An account was made for you. Open the link to choose a password; after that you set up a second factor.".to_owned()],
+                lead: vec![
+                    "An account was made for you. Open the link to choose a password; after that you set up a second factor.".to_owned(),
+                ],
                 facts: vec![("Role", role.clone()), ("Until", moment(*until, "UTC"))],
                 rest: vec![NOT_YOU.to_owned()],
                 link: ("Choose a password", format!("{site}/reset#{}", token.0)),
@@ -356,7 +365,9 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
-fn escape(text: &str) -> String {
+/// The text as it stands in HTML, in attributes too.
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

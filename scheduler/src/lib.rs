@@ -39,6 +39,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
+use vault::Vault;
 
 /// How long events are gathered before they are reacted to.
 const REACT_EVERY: Duration = Duration::from_millis(25);
@@ -73,6 +74,8 @@ pub struct Scheduler {
     pub gateway: Arc<dyn Gateway>,
     /// The mail server.
     pub mailer: Mailer,
+    /// Seals letters.
+    pub vault: Vault,
     /// Names and addresses.
     pub addresses: Arc<dyn AddressBook>,
     /// The time.
@@ -231,8 +234,8 @@ async fn take_deliveries(scheduler: &Scheduler, stop: &CancellationToken) {
 }
 
 async fn send_mails(scheduler: &Scheduler, mails_queued: &Notify, stop: &CancellationToken) {
-    let Scheduler { mongo, mailer, addresses, clock, .. } = scheduler;
-    let notifications = Notifications::new(mongo);
+    let Scheduler { mongo, vault, mailer, addresses, clock, .. } = scheduler;
+    let notifications = Notifications::new(mongo, vault.clone());
     while let Some(Err(error)) = until(stop, notifications.index()).await {
         rest(stop, "index the notifications", error).await;
     }

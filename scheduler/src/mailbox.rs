@@ -1,12 +1,14 @@
-//! The development mailbox: a mail server that delivers to nobody. What it takes anyone can read in the browser; the newest mails are kept.
+//! The development mailbox: a mail server that delivers to nobody. What it takes anyone can read in the browser; the newest mails are kept,
+//! sealed for the installation, so that nobody finds them on its disks.
 
 mod smtp;
 
-use crate::mongo;
+use crate::mongo::{self, unopened};
 use contract::{
     operations::Mail,
     page::{Listing, Page},
 };
+use domain::sealed::Sealed;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use mail_parser::MessageParser;
@@ -22,7 +24,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use vault::{PersonId, Place, Vault};
 
+/// The kind of a blind recipient.
+const TO: &str = "mail_to";
 /// How many mails are kept.
 pub const MAILS_MAX: u64 = 2_000;
 /// How many conversations are held at once.
@@ -36,13 +41,19 @@ const TEXT_CHARACTERS_MAX: usize = 20_000;
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     collection: Collection<Document>,
+    vault: Vault,
+}
+
+/// Where a mail belongs.
+fn place(id: ObjectId) -> Place<'static> {
+    Place::new(format!("mailbox/{id}"), "mail")
 }
 
 impl Mailbox {
     /// Kept in the collection `mailbox` of the system data.
     #[must_use]
-    pub fn new(system: &Database) -> Self {
-        Self { collection: system.collection("mailbox") }
+    pub fn new(system: &Database, vault: Vault) -> Self {
+        Self { collection: system.collection("mailbox"), vault }
     }
 
     /// Takes mail on `listener` until `stop`; with `tls` only encrypted, from the first byte on.
@@ -75,18 +86,25 @@ impl Mailbox {
         let shorten = |text: &str| text.chars().take(TEXT_CHARACTERS_MAX).collect::<String>();
         let text = mail.and_then(|mail| mail.body_text(0)).map(|text| shorten(&text));
         let from = mail.and_then(|mail| mail.from()?.first()?.address()).unwrap_or_default();
-        self.collection
-            .insert_one(doc! {
-                "_id": ObjectId::new(),
-                "message_id": mail.and_then(|mail| mail.message_id()).unwrap_or_default(),
-                "at": mongo::moment(Timestamp::now()),
-                "to": to.join(", "),
-                "from": from,
-                "subject": mail.and_then(|mail| mail.subject()).unwrap_or_default(),
-                "text": text.unwrap_or_else(|| shorten(&String::from_utf8_lossy(raw))),
-            })
-            .await?;
+        let id = ObjectId::new();
+        let mail = Mail {
+            id: mail.and_then(|mail| mail.message_id()).unwrap_or_default().to_owned(),
+            at: Timestamp::now(),
+            to: to.join(", "),
+            from: from.to_owned(),
+            subject: mail.and_then(|mail| mail.subject()).unwrap_or_default().to_owned(),
+            text: text.unwrap_or_else(|| shorten(&String::from_utf8_lossy(raw))),
+        };
+        let sealed = self.vault.seal(PersonId::INSTALLATION, &place(id), &mail).await.map_err(|error| unopened(&error))?;
+        let to: Vec<String> = to.iter().map(|address| self.vault.blind(TO, address).to_string()).collect();
+        self.collection.insert_one(doc! { "_id": id, "to": to, "mail": sealed.as_str() }).await?;
         self.shrink().await
+    }
+
+    /// Throws away what came for an address.
+    pub async fn forget(&self, address: &str) -> mongodb::error::Result<()> {
+        self.collection.delete_many(doc! { "to": self.vault.blind(TO, address).to_string() }).await?;
+        Ok(())
     }
 
     /// Throws away the oldest mails beyond what is kept.
@@ -101,12 +119,36 @@ impl Mailbox {
 
     /// The mails, newest first; `search` looks in recipient, subject and text.
     pub async fn page(&self, listing: &Listing) -> mongodb::error::Result<Page<Mail>> {
-        let filter = mongo::search(&listing.search, &["to", "subject", "text", "message_id"]).unwrap_or_default();
         let (page, per_page, skip) = mongo::window(listing);
-        let total = self.collection.count_documents(filter.clone()).await?;
-        let found = self.collection.find(filter).sort(doc! { "_id": -1 }).skip(skip).limit(i64::from(per_page)).await?;
-        let items = found.map_ok(|document| shown(&document)).try_collect().await?;
-        Ok(Page { items, total, page, per_page, position: 0, stale: false })
+        let sought = listing.search.trim().to_lowercase();
+        if !sought.is_empty() {
+            // Sealed, so all of them are opened: no more are kept than that takes.
+            let mut found = self.open(0, MAILS_MAX).await?;
+            let has = |text: &str| text.to_lowercase().contains(&sought);
+            found.retain(|mail| has(&mail.to) || has(&mail.subject) || has(&mail.text) || has(&mail.id));
+            let total = found.len() as u64;
+            let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+            let items = found.into_iter().skip(skip).take(per_page as usize).collect();
+            return Ok(Page { items, total, page, per_page, position: 0, stale: false });
+        }
+        let total = self.collection.count_documents(doc! {}).await?;
+        Ok(Page { items: self.open(skip, u64::from(per_page)).await?, total, page, per_page, position: 0, stale: false })
+    }
+
+    /// Mails from the `skip`th newest on.
+    async fn open(&self, skip: u64, limit: u64) -> mongodb::error::Result<Vec<Mail>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found: Vec<Document> =
+            self.collection.find(doc! {}).sort(doc! { "_id": -1 }).skip(skip).limit(limit).await?.try_collect().await?;
+        let sealed: Vec<(Place<'_>, Sealed)> = found
+            .iter()
+            .filter_map(|document| {
+                Some((place(document.get_object_id("_id").ok()?), Sealed::from_text(document.get_str("mail").ok()?.to_owned())))
+            })
+            .collect();
+        let asked: Vec<_> = sealed.iter().map(|(place, sealed)| (PersonId::INSTALLATION, place.clone(), sealed)).collect();
+        let opened = self.vault.open_many::<Mail>(&asked).await.map_err(|error| unopened(&error))?;
+        Ok(opened.into_iter().flatten().collect())
     }
 }
 
@@ -116,17 +158,5 @@ async fn take(stream: TcpStream, tls: Option<TlsAcceptor>, mailbox: &Mailbox) ->
     match tls {
         None => smtp::converse(stream, mailbox).await,
         Some(tls) => smtp::converse(timeout(HANDSHAKE_MAX, tls.accept(stream)).await??, mailbox).await,
-    }
-}
-
-fn shown(document: &Document) -> Mail {
-    let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
-    Mail {
-        id: text("message_id"),
-        at: mongo::timestamp(document, "at").unwrap_or_default(),
-        to: text("to"),
-        from: text("from"),
-        subject: text("subject"),
-        text: text("text"),
     }
 }

@@ -7,6 +7,7 @@ use mongodb::{
     error::{ErrorKind, InsertManyError},
 };
 use std::collections::HashSet;
+use vault::VaultError;
 
 /// The longest text searched for, in characters.
 const SEARCH_CHARACTERS_MAX: usize = 100;
@@ -51,6 +52,11 @@ pub(crate) fn search(words: &str, fields: &[&str]) -> Option<Document> {
     }
     let any: Vec<Document> = fields.iter().map(|field| doc! { *field: { "$regex": &pattern, "$options": "i" } }).collect();
     Some(doc! { "$or": any })
+}
+
+/// The vault's answer where the system data's is expected.
+pub(crate) fn unopened(error: &VaultError) -> mongodb::error::Error {
+    mongodb::error::Error::custom(error.to_string())
 }
 
 const DUPLICATE_KEY: i32 = 11_000;

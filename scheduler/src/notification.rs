@@ -1,5 +1,5 @@
 //! Mails to be sent, in MongoDB system data: one per cause and recipient, claimed before it is sent, its outcome recorded. What is
-//! uncertain is shown to the operators and not sent again by itself. When there is something to write about is the reactions' to say.
+//! uncertain is shown to the operators and not sent again by itself. Letters are sealed for whom they are to. When there is something to write about is the reactions' to say.
 
 mod mailer;
 mod sender;
@@ -7,12 +7,18 @@ mod sender;
 pub use mailer::{Mailer, MailerError};
 pub(crate) use sender::send_due;
 
-use crate::{letter::Letter, mongo};
+use crate::{
+    letter::Letter,
+    mongo::{self, unopened},
+};
 use contract::{
     operations::{Notification, NotificationState},
     page::{Listing, Page},
 };
-use domain::id::{AccountId, CustomerId, SupplierId};
+use domain::{
+    id::{AccountId, CustomerId, SupplierId},
+    sealed::Sealed,
+};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use mongodb::{
@@ -22,6 +28,7 @@ use mongodb::{
 };
 use std::{fmt, str::FromStr, time::Duration};
 use uuid::Uuid;
+use vault::{PersonId, Place, Vault, VaultError};
 
 /// How often a mail is tried before it is given up.
 pub const ATTEMPTS_MAX: u32 = 12;
@@ -41,6 +48,17 @@ pub enum Recipient {
     Supplier(SupplierId),
     /// Anyone's account, also one that is not confirmed yet.
     Account(AccountId),
+}
+
+impl Recipient {
+    /// Under whose key letters to them are: a supplier is no person.
+    fn person(self) -> PersonId {
+        match self {
+            Self::Customer(id) => id.into(),
+            Self::Account(id) => id.into(),
+            Self::Supplier(_) => PersonId::INSTALLATION,
+        }
+    }
 }
 
 impl fmt::Display for Recipient {
@@ -93,13 +111,19 @@ pub(crate) struct Claimed {
 #[derive(Debug, Clone)]
 pub struct Notifications {
     collection: Collection<Document>,
+    vault: Vault,
+}
+
+/// Where the letter of a notification belongs.
+fn place(id: &str) -> Place<'static> {
+    Place::new(format!("notification/{id}"), "letter")
 }
 
 impl Notifications {
     /// Kept in the collection `notifications` of the system data.
     #[must_use]
-    pub fn new(system: &Database) -> Self {
-        Self { collection: system.collection("notifications") }
+    pub fn new(system: &Database, vault: Vault) -> Self {
+        Self { collection: system.collection("notifications"), vault }
     }
 
     pub(crate) async fn index(&self) -> mongodb::error::Result<()> {
@@ -109,25 +133,31 @@ impl Notifications {
         Ok(())
     }
 
-    /// Puts letters in the queue, but for those about which this cause was already written to the recipient.
+    /// Puts letters in the queue, but for those about which this cause was already written to the recipient, and those to people who were
+    /// erased.
     pub async fn add(&self, cause: Uuid, letters: &[(Recipient, Letter, Timestamp)]) -> mongodb::error::Result<()> {
-        let fresh = letters.iter().map(|(recipient, letter, at)| {
+        let mut fresh = Vec::with_capacity(letters.len());
+        for (recipient, letter, at) in letters {
             let id = format!("{cause}:{}:{recipient}", letter.template());
-            Ok(doc! {
+            let sealed = match self.vault.seal(recipient.person(), &place(&id), letter).await {
+                Ok(sealed) => sealed,
+                Err(VaultError::Erased) => continue,
+                Err(error) => return Err(unopened(&error)),
+            };
+            fresh.push(doc! {
                 "_id": &id,
                 "cause": cause.to_string(),
                 "template": letter.template(),
                 "recipient": recipient.to_string(),
-                "letter": serde_json::to_string(letter).map_err(mongodb::error::Error::custom)?,
+                "letter": sealed.as_str(),
                 "state": PENDING,
                 "attempts": 0,
                 "message_id": format!("{}@astro-bookings.example", Uuid::new_v5(&cause, id.as_bytes())),
                 "error": "",
                 "at": mongo::moment(*at),
                 "next_try_at": mongo::moment(*at),
-            })
-        });
-        let fresh = fresh.collect::<mongodb::error::Result<Vec<_>>>()?;
+            });
+        }
         if fresh.is_empty() {
             return Ok(());
         }
@@ -138,22 +168,58 @@ impl Notifications {
         }
     }
 
-    /// Takes the notification that waits longest. From here on until its outcome is recorded it counts as uncertain.
+    /// Takes the notification that waits longest. From here on until its outcome is recorded it counts as uncertain. One to a person who
+    /// was erased is deleted.
     pub(crate) async fn claim(&self, now: Timestamp) -> mongodb::error::Result<Option<Claimed>> {
+        loop {
+            let Some(found) = self.take(now).await? else { return Ok(None) };
+            let unreadable = || mongodb::error::Error::custom("a notification is not readable".to_owned());
+            let text = |field: &str| found.get_str(field).map(str::to_owned).map_err(|_| unreadable());
+            let id = text("_id")?;
+            let recipient: Recipient = text("recipient")?.parse().map_err(|_| unreadable())?;
+            let Some(letter) = self.open(&id, recipient, text("letter")?).await? else {
+                self.collection.delete_one(doc! { "_id": &id }).await?;
+                continue;
+            };
+            return Ok(Some(Claimed {
+                id,
+                recipient,
+                letter,
+                message_id: text("message_id")?,
+                attempts: mongo::count(&found, "attempts"),
+            }));
+        }
+    }
+
+    async fn take(&self, now: Timestamp) -> mongodb::error::Result<Option<Document>> {
         let due = doc! { "state": PENDING, "next_try_at": { "$lte": mongo::moment(now) } };
         let claim = doc! { "$set": { "state": UNCERTAIN, "error": "being sent" }, "$inc": { "attempts": 1 } };
-        let found =
-            self.collection.find_one_and_update(due, claim).sort(doc! { "next_try_at": 1 }).return_document(ReturnDocument::After).await?;
-        let Some(found) = found else { return Ok(None) };
-        let unreadable = || mongodb::error::Error::custom("a notification is not readable".to_owned());
-        let text = |field: &str| found.get_str(field).map(str::to_owned).map_err(|_| unreadable());
-        Ok(Some(Claimed {
-            id: text("_id")?,
-            recipient: text("recipient")?.parse().map_err(|_| unreadable())?,
-            letter: serde_json::from_str(&text("letter")?).map_err(|_| unreadable())?,
-            message_id: text("message_id")?,
-            attempts: mongo::count(&found, "attempts"),
-        }))
+        self.collection.find_one_and_update(due, claim).sort(doc! { "next_try_at": 1 }).return_document(ReturnDocument::After).await
+    }
+
+    async fn open(&self, id: &str, recipient: Recipient, letter: String) -> mongodb::error::Result<Option<Letter>> {
+        self.vault.open(recipient.person(), &place(id), &Sealed::from_text(letter)).await.map_err(|error| unopened(&error))
+    }
+
+    /// What was written to a person, oldest first, with the letters; at most `limit`.
+    pub async fn to_person(&self, person: Uuid, limit: i64) -> mongodb::error::Result<Vec<(Notification, Letter)>> {
+        let found = self.collection.find(doc! { "recipient": { "$in": names(person) } }).sort(doc! { "at": 1, "_id": 1 }).limit(limit);
+        let found: Vec<Document> = found.await?.try_collect().await?;
+        let mut letters = Vec::with_capacity(found.len());
+        for document in found {
+            let (notification, text) = (shown(&document), document.get_str("letter").unwrap_or_default().to_owned());
+            let Ok(recipient) = notification.recipient.parse() else { continue };
+            if let Some(letter) = self.open(&notification.id, recipient, text).await? {
+                letters.push((notification, letter));
+            }
+        }
+        Ok(letters)
+    }
+
+    /// Deletes everything written to a person.
+    pub async fn forget(&self, person: Uuid) -> mongodb::error::Result<()> {
+        self.collection.delete_many(doc! { "recipient": { "$in": names(person) } }).await?;
+        Ok(())
     }
 
     /// Records how sending went.
@@ -198,6 +264,11 @@ impl Notifications {
         let filter = doc! { "_id": id, "state": { "$in": [PENDING, DEAD, UNCERTAIN] } };
         Ok(self.collection.update_one(filter, doc! { "$set": { "state": DISCARDED } }).await?.matched_count == 1)
     }
+}
+
+/// What a person is called as a recipient.
+fn names(person: Uuid) -> [String; 2] {
+    [Recipient::Customer(CustomerId(person)), Recipient::Account(AccountId(person))].map(|recipient| recipient.to_string())
 }
 
 const PENDING: &str = "pending";

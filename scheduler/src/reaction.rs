@@ -2,7 +2,7 @@
 //! what was queued twice is queued once. Doing the work is left to the jobs. Unlike a projection this is never rebuilt.
 
 use crate::job::{DOUBT_AFTER, Work};
-use domain::{AnyEvent, launch::Event};
+use domain::{AnyEvent, customer, launch::Event};
 use jiff::Timestamp;
 use nats::{Envelope, Feed, FeedError, Follower, Moment};
 use sqlx::PgPool;
@@ -93,6 +93,9 @@ pub(crate) enum Reacted {
 
 /// What an event asks for, and when. Pure.
 fn react(envelope: &Envelope, event: &AnyEvent) -> Vec<(Work, Timestamp)> {
+    if let (AnyEvent::Customer(customer::Event::Erased { at }), Ok(customer)) = (event, envelope.stream_id.parse()) {
+        return vec![(Work::Forget { customer }, *at)];
+    }
     let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse()) else { return vec![] };
     let write = Work::Write { position: envelope.position };
     match &**event {

@@ -146,6 +146,11 @@ forms! {
         /// Each opens the account once, in place of the six digits.
         codes: Vec<String>,
     }
+    /// Forget me (`POST /api/customer/erasure`). Cannot be taken back.
+    Erase {
+        /// The password of the account.
+        password: String,
+    }
     /// Invite staff (`POST /api/core/accounts/staff`). Answer: [`AccountRow`].
     Invite {
         /// How to be called.

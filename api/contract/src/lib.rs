@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod booking;
+pub mod export;
 pub mod finance;
 pub mod fleet;
 pub mod launch;

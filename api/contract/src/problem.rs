@@ -125,6 +125,8 @@ codes! {
     NotAborted 409;
     /// It exists already.
     AlreadyExists 409;
+    /// Bookings are not over, or money is on its way back; `details.bookings`.
+    OpenBookings 409;
     /// There is an account with this e-mail.
     EmailTaken 409;
     /// The link was used, or is too old: ask for another.

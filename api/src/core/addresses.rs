@@ -1,10 +1,11 @@
-//! Where mail goes: the holders of accounts, suppliers' contacts or else their first member.
+//! Where mail goes: the holders of accounts, suppliers' contacts or else their first member. And how they are forgotten.
 
-use super::account::Accounts;
+use super::{account::Accounts, erase::Erasure};
 use async_trait::async_trait;
 use commands::Executor;
 use contract::{CustomerId, SupplierId};
 use domain::{id::AccountId, supplier::Supplier};
+use jiff::Timestamp;
 use scheduler::address::{AddressBook, AddressError, Person};
 use std::fmt;
 
@@ -13,13 +14,14 @@ use std::fmt;
 pub struct Addresses {
     accounts: Accounts,
     executor: Executor,
+    erasure: Erasure,
 }
 
 impl Addresses {
     /// Over the accounts and the suppliers' own streams.
     #[must_use]
-    pub fn new(accounts: Accounts, executor: Executor) -> Self {
-        Self { accounts, executor }
+    pub fn new(accounts: Accounts, executor: Executor, erasure: Erasure) -> Self {
+        Self { accounts, executor, erasure }
     }
 }
 
@@ -47,5 +49,9 @@ impl AddressBook for Addresses {
             Some(member) => self.account(member.id()).await,
             None => Ok(None),
         }
+    }
+
+    async fn forget(&self, id: CustomerId) -> Result<(), AddressError> {
+        self.erasure.forget(AccountId(id.0), Timestamp::now()).await.map_err(unread)
     }
 }

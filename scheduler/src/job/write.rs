@@ -52,7 +52,7 @@ async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, eve
         }
         sent.push(letter);
     }
-    Notifications::new(&scheduler.mongo).add(envelope.event_id, &sent).await.map_err(NotYet::because)
+    Notifications::new(&scheduler.mongo, scheduler.vault.clone()).add(envelope.event_id, &sent).await.map_err(NotYet::because)
 }
 
 /// Pure: who is written to about `event`, and what.

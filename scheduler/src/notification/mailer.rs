@@ -65,10 +65,7 @@ impl Mailer {
                 .map_err(MailerError::Authority)?;
             transport = transport.tls(if url.starts_with("smtps://") { Tls::Wrapper(parameters) } else { Tls::Required(parameters) });
         }
-        let transport = transport
-            .timeout(Some(STEP_WAIT_MAX))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX))
-            .build();
+        let transport = transport.timeout(Some(STEP_WAIT_MAX)).pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX)).build();
         let address: Address = from.parse().map_err(MailerError::Sender)?;
         Ok(Self { transport, from: Mailbox::new(Some("Astro Bookings".to_owned()), address), site: site.trim_end_matches('/').into() })
     }

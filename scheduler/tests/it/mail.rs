@@ -85,7 +85,7 @@ async fn operators_see_find_and_discard_notifications() {
         })
         .await;
         running.end().await;
-        let notifications = Notifications::new(&world.mongo);
+        let notifications = Notifications::new(&world.mongo, world.vault.clone());
         assert!(notifications.discard(&waiting.id).await.unwrap());
         assert!(!notifications.retry(&waiting.id, world.now()).await.unwrap());
         assert!(world.notifications_like(&waiting.id).await.is_empty());
@@ -101,7 +101,7 @@ async fn free_port() -> u16 {
 
 async fn mailbox_on(world: &World, port: u16) -> CancellationToken {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    let (mailbox, stop) = (Mailbox::new(&world.mongo), CancellationToken::new());
+    let (mailbox, stop) = (Mailbox::new(&world.mongo, world.vault.clone()), CancellationToken::new());
     let until = stop.clone();
     tokio::spawn(async move { mailbox.serve(listener, None, until).await });
     stop
@@ -178,7 +178,7 @@ async fn a_mail_that_was_perhaps_sent_is_flagged_and_not_sent_again() {
         let stop = mailbox_on(&world, port).await;
         world.clock.advance(SignedDuration::from_hours(24));
         // An operator sends one of them again; the other stays as it is.
-        assert!(Notifications::new(&world.mongo).retry(&uncertain[0].id, world.now()).await.unwrap());
+        assert!(Notifications::new(&world.mongo, world.vault.clone()).retry(&uncertain[0].id, world.now()).await.unwrap());
         sent(&world, 1).await;
         running.end().await;
         stop.cancel();
@@ -221,7 +221,10 @@ async fn the_mailbox_keeps_to_its_limits() {
         assert_eq!(say("QUIT").await, "221");
         let mut rest = Vec::new();
         assert_eq!(stream.read_to_end(&mut rest).await.unwrap(), 0);
-        let page = Mailbox::new(&world.mongo).page(&Listing { search: "É".to_lowercase(), ..Listing::default() }).await.unwrap();
+        let page = Mailbox::new(&world.mongo, world.vault.clone())
+            .page(&Listing { search: "É".to_lowercase(), ..Listing::default() })
+            .await
+            .unwrap();
         assert_eq!((page.total, page.items[0].subject.as_str(), page.items[0].text.trim_end()), (1, "é", ".dot"));
         stop.cancel();
     })

@@ -12,9 +12,10 @@ use domain::{
     customer::{self, Customer},
     id::{AccountId, BookingId, CustomerId, LaunchId, RocketId, SpaceportId, SupplierId},
     launch::{Command, Event, Launch, Manifest, Plan},
-    passenger::{Email, Passenger, Phone},
+    passenger::{NamedPassenger, SealedPassenger},
     policy::Policies,
     rocket::Destination,
+    sealed::Sealed,
     seat::{Cabin, Seat},
     text::Line,
 };
@@ -30,6 +31,7 @@ use std::{collections::BTreeSet, future::Future, panic::AssertUnwindSafe, sync::
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use vault::{Master, Vault};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,6 +55,9 @@ impl AddressBook for Addresses {
     async fn supplier(&self, id: SupplierId) -> Result<Option<Person>, AddressError> {
         Ok((id == supplier()).then(|| Person { name: String::new(), email: "desk@supplier.example".to_owned() }))
     }
+    async fn forget(&self, _: CustomerId) -> Result<(), AddressError> {
+        Ok(())
+    }
 }
 
 pub(crate) fn supplier() -> SupplierId {
@@ -65,6 +70,7 @@ pub(crate) struct World {
     pub(crate) executor: Executor,
     pub(crate) clock: ManualClock,
     pub(crate) gateway: Arc<dyn Gateway>,
+    pub(crate) vault: Vault,
     feed: Feed,
     mail_port: u16,
     servers: CancellationToken,
@@ -113,7 +119,10 @@ impl World {
         let executor = Executor::start(pool.clone(), wake, Limits { shards: 2, ..Limits::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mail_port = listener.local_addr().unwrap().port();
-        let mailbox = Mailbox::new(&mongo);
+        let master = Master::new([(1, [1; 32])], &[2; 32]).unwrap();
+        let vault = Vault::connect(&format!("{url}_vault"), 4, master).await.unwrap();
+        vault.migrate().await.unwrap();
+        let mailbox = Mailbox::new(&mongo, vault.clone());
         let until = servers.clone();
         tokio::spawn(async move { mailbox.serve(listener, None, until).await });
         Self {
@@ -121,6 +130,7 @@ impl World {
             gateway: Arc::new(TestGateway::new(&mongo)),
             clock: ManualClock::at("2027-01-01T12:00:00Z".parse().unwrap()),
             executor,
+            vault,
             mail_port,
             servers,
             admin,
@@ -134,7 +144,9 @@ impl World {
         self.servers.cancel();
         let _ = self.mongo.drop().await;
         let pool = commands::connect(&self.admin, 1).await.unwrap();
-        sqlx::query(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).execute(&pool).await.unwrap();
+        for name in [self.name.clone(), format!("{}_vault", self.name)] {
+            sqlx::query(&format!("DROP DATABASE {name} WITH (FORCE)")).execute(&pool).await.unwrap();
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -147,6 +159,7 @@ impl World {
             pool: self.pool.clone(),
             feed: self.feed.clone(),
             mongo: self.mongo.clone(),
+            vault: self.vault.clone(),
             gateway: self.gateway.clone(),
             mailer: mailer(self.mail_port),
             addresses: Arc::new(Addresses),
@@ -206,12 +219,8 @@ impl World {
         let (policies, now) = (Box::new(Policies::default()), self.now());
         let hold = Command::Hold { booking, customer, vip: false, seats: seats.clone(), policies: policies.clone(), now };
         self.put(launch, hold).await;
-        let passenger = Passenger {
-            name: Line::new("Ada Lovelace").unwrap(),
-            email: Email::new("ada@example.org").unwrap(),
-            phone: Phone::new("+1 321 555 0100").unwrap(),
-            born: jiff::civil::date(1990, 2, 28),
-        };
+        let details = SealedPassenger { sealed: Sealed::from_text("x1:AAAA".to_owned()), finds: vec![] };
+        let passenger = NamedPassenger { born: jiff::civil::date(1990, 2, 28), details };
         let passengers = seats.iter().map(|seat| (*seat, passenger.clone())).collect();
         self.put(launch, Command::NamePassengers { booking, customer, passengers, policies, now }).await;
         booking
@@ -267,7 +276,8 @@ impl World {
 
     /// Every mail that arrived, oldest first.
     pub(crate) async fn mails(&self) -> Vec<Mail> {
-        let mut mails = Mailbox::new(&self.mongo).page(&Listing { per_page: 100, ..Listing::default() }).await.unwrap().items;
+        let mut mails =
+            Mailbox::new(&self.mongo, self.vault.clone()).page(&Listing { per_page: 100, ..Listing::default() }).await.unwrap().items;
         mails.reverse();
         mails
     }
@@ -278,7 +288,7 @@ impl World {
 
     pub(crate) async fn notifications_like(&self, search: &str) -> Vec<Notification> {
         let listing = Listing { per_page: 100, search: search.to_owned(), ..Listing::default() };
-        Notifications::new(&self.mongo).page(&listing).await.unwrap().items
+        Notifications::new(&self.mongo, self.vault.clone()).page(&listing).await.unwrap().items
     }
 
     /// Waits until every event was reacted to and no job is left, the look at payments in doubt included.
