@@ -113,6 +113,9 @@ impl Mongo {
                 let mut args = vec!["--host", "127.0.0.1", "--cache-size", STAND_IN_CACHE, "--log-file-max", STAND_IN_LOG_FILE];
                 if durability == Durability::EveryWrite {
                     args.push("--sync-on-commit");
+                } else {
+                    // A test looks for what must not be in the files: compressed it would not be found if it were.
+                    args.extend(["--block-compressor", "none"]);
                 }
                 args.push("--storage-path");
                 (program, dir.join("mongo-stand-in"), args)

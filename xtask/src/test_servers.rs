@@ -22,6 +22,8 @@ pub(crate) struct TestServers {
     postgres_url: String,
     nats_url: String,
     mongo_url: String,
+    /// The folders of their data, as the PATH is written.
+    data: String,
 }
 
 impl TestServers {
@@ -55,6 +57,7 @@ impl TestServers {
                 postgres_url: servers.postgres.as_ref().context("no PostgreSQL was started")?.superuser_url(),
                 nats_url: servers.nats_url(&given),
                 mongo_url: servers.mongo_url(&given),
+                data: std::env::join_paths(servers.data().values())?.to_string_lossy().into_owned(),
                 servers: Some(servers),
                 instance: Some(instance),
             }),
@@ -67,8 +70,8 @@ impl TestServers {
     }
 
     /// The addresses, as variables that begin with `prefix`.
-    pub(crate) fn environment(&self, prefix: &str) -> [(String, &str); 3] {
-        [("POSTGRES_URL", &self.postgres_url), ("NATS_URL", &self.nats_url), ("MONGO_URL", &self.mongo_url)]
+    pub(crate) fn environment(&self, prefix: &str) -> [(String, &str); 4] {
+        [("POSTGRES_URL", &self.postgres_url), ("NATS_URL", &self.nats_url), ("MONGO_URL", &self.mongo_url), ("DATA", &self.data)]
             .map(|(name, url)| (format!("{prefix}_{name}"), url.as_str()))
     }
 
