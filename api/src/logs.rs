@@ -51,7 +51,9 @@ impl<S: Subscriber> Layer<S> for Writer {
         let mut read = Read::default();
         event.record(&mut read);
         let mut fields = read.fields;
-        asking::describe(|name, value| drop(fields.entry(name).or_insert(Value::String(value))));
+        asking::describe(|name, value| {
+            fields.entry(name).or_insert(Value::String(value));
+        });
         let level = line::word(*meta.level());
         let line = Line { at: Timestamp::now(), level, target: meta.target().to_owned(), message: read.message, fields };
         let text = match self.shown {

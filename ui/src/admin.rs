@@ -1,10 +1,12 @@
 //! The admin app: for operators the system's health, for auditors the log itself. Neither changes a booking or an amount.
 
+mod accounts;
 mod history;
 mod logs;
 mod mailbox;
 mod notifications;
 mod projections;
+mod security;
 
 use crate::{
     desk::{NavItem, Shape, Shell, Sift},
@@ -12,11 +14,13 @@ use crate::{
 };
 use contract::account::Role;
 use dioxus::prelude::*;
+use accounts::Accounts;
 use history::History;
 use logs::Logs;
 use mailbox::Mailbox;
 use notifications::Notifications;
 use projections::ProjectionsPage;
+use security::Security;
 
 /// Its pages.
 #[derive(Routable, Clone, PartialEq, Debug)]
@@ -38,6 +42,12 @@ pub enum Route {
             /// What the list shows.
             sift: Sift
         },
+        /// Who did what from where.
+        #[route("/admin/security?:..sift")]
+        Security {
+            /// What the list shows.
+            sift: Sift
+        },
         /// Events of a stream, and whether the log holds.
         #[route("/admin/history?:..sift")]
         History {
@@ -50,6 +60,15 @@ pub enum Route {
             /// What the list shows.
             sift: Sift
         },
+        /// Accounts, for operators.
+        #[route("/admin/accounts?:..sift")]
+        Accounts {
+            /// What the list shows.
+            sift: Sift
+        },
+        /// One's own account.
+        #[route("/admin/account")]
+        Account {},
         /// Anything else.
         #[route("/admin/:..path")]
         NotFound {
@@ -63,6 +82,8 @@ const NAV: &[NavItem] = &[
     NavItem { label: "Projections", to: "/admin", shape: Shape::Layers, roles: STAFF },
     NavItem { label: "Notifications", to: "/admin/notifications", shape: Shape::Bell, roles: &[Role::Operator] },
     NavItem { label: "Logs", to: "/admin/logs", shape: Shape::Lines, roles: &[Role::Operator] },
+    NavItem { label: "Security events", to: "/admin/security", shape: Shape::Alarm, roles: STAFF },
+    NavItem { label: "Accounts", to: "/admin/accounts", shape: Shape::People, roles: &[Role::Operator] },
     NavItem { label: "Event history", to: "/admin/history", shape: Shape::Chain, roles: &[Role::Auditor] },
     NavItem { label: "Mailbox", to: "/admin/mailbox", shape: Shape::Mail, roles: &[] },
 ];
@@ -82,6 +103,13 @@ fn Frame() -> Element {
             open,
             Outlet::<Route> {}
         }
+    }
+}
+
+#[component]
+fn Account() -> Element {
+    rsx! {
+        crate::desk::Account { desk: "Admin" }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use uuid::Uuid;
 
 /// Small stand-ins for the built apps; what is in them is no matter here.
-fn built() -> PathBuf {
+pub(crate) fn built() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("astro-ui-{}", Uuid::new_v4().simple()));
     for (name, text) in [
         ("assets/base.css", "body { margin: 0 }"),

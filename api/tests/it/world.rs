@@ -9,6 +9,7 @@ use api::{
         account::{Holder, NewAccount, new_id},
         token::Bearer,
     },
+    keys,
     logs::ship::Lines,
     roles,
     web::serve,
@@ -38,6 +39,7 @@ use tokio::{
     task::JoinHandle,
 };
 use uuid::Uuid;
+use vault::{Vault, guards::Sealing};
 
 pub(crate) const PASSWORD: &str = "a long enough password";
 
@@ -89,7 +91,9 @@ impl Namespace {
         servers.pool.close().await;
         servers.appending.close().await;
         let mut connection = PgConnection::connect(&variable("ASTRO_TEST_POSTGRES_URL")).await.unwrap();
-        sqlx::query(&format!("DROP DATABASE {} WITH (FORCE)", self.prefix)).execute(&mut connection).await.unwrap();
+        for name in [self.prefix.clone(), format!("{}_vault", self.prefix)] {
+            sqlx::query(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).execute(&mut connection).await.unwrap();
+        }
         let _ = std::fs::remove_dir_all(&self.keys);
     }
 }
@@ -158,10 +162,15 @@ pub(crate) async fn fleet(executor: &Executor) {
 
 /// Puts a launch on sale.
 pub(crate) async fn schedule(executor: &Executor, flight: Flight) -> (LaunchId, Slug) {
+    schedule_changed(executor, flight, |_| {}).await
+}
+
+/// The same with another plan than usual.
+pub(crate) async fn schedule_changed(executor: &Executor, flight: Flight, change: impl FnOnce(&mut Plan)) -> (LaunchId, Slug) {
     let (launch, now) = (LaunchId(Uuid::new_v4()), Timestamp::now());
     let slug: Slug = format!("atlas-v-{}", launch.0.simple()).parse().unwrap();
     executor.execute::<SlugClaim>(&slug, slug::Command::Claim { launch }, &step("slug")).await.unwrap();
-    let plan = Plan {
+    let mut plan = Plan {
         slug: slug.clone(),
         supplier: flight.supplier,
         supplier_name: line("Orbital Lines"),
@@ -180,6 +189,7 @@ pub(crate) async fn schedule(executor: &Executor, flight: Flight) -> (LaunchId, 
         minimum_seats: 1,
         mission: None,
     };
+    change(&mut plan);
     let command = launch::Command::Schedule {
         plan: Box::new(plan),
         retired: false,
@@ -203,11 +213,18 @@ impl World {
 
     /// With a configuration of its own, and with log lines to keep.
     pub(crate) async fn with(change: impl FnOnce(&mut Config), lines: Option<Lines>) -> Self {
+        Self::over(change, lines, Sealing::On).await
+    }
+
+    /// With or without personal data sealed: a search for it proves something only if it finds what is not.
+    pub(crate) async fn over(change: impl FnOnce(&mut Config), lines: Option<Lines>, sealing: Sealing) -> Self {
         let calm = OPEN_TRANSACTION.read().await;
         let place = Namespace::make().await;
         let mut config = place.config();
         change(&mut config);
-        let servers = Servers::connect(&config).await.unwrap();
+        let mut servers = Servers::connect(&config).await.unwrap();
+        let master = keys::master(&place.keys).unwrap();
+        servers.vault = Some(Vault::with(&config.vault_url().unwrap(), 4, master, sealing).await.unwrap());
         let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mailbox = Some("127.0.0.1:0".parse().unwrap());
@@ -218,6 +235,16 @@ impl World {
         }));
         fleet(&app.executor).await;
         Self { base, app, servers, place, stop, running, _calm: calm }
+    }
+
+    /// Names and addresses of what it runs on.
+    pub(crate) fn place(&self) -> &Namespace {
+        &self.place
+    }
+
+    /// The folder of its keys.
+    pub(crate) fn keys(&self) -> &std::path::Path {
+        &self.place.keys
     }
 
     /// Stops everything and leaves nothing behind.

@@ -2,8 +2,11 @@
 
 use super::{Answer, Intent, Method, Read, command, get, get_with, read, send};
 use contract::{
-    Page,
-    account::{Me, SignIn, SignUp},
+    AccountId, Page,
+    account::{
+        AccountQuery, AccountRow, ChangePassword, ChangeRole, Confirm, ConfirmTotp, Forgotten, Invite, Me, Reauthenticate, RecoveryCodes,
+        ResetPassword, SessionRow, SignIn, SignUp, StartTotp, TotpStart, WithReason,
+    },
     booking::{Cancel, Held, HoldSeats, NamePassengers, Paid, Pay, QuoteAnswer, Trip},
     finance::{BookingRow, Journal, LaunchRevenue, SupplierRevenue, Today},
     fleet::{
@@ -14,8 +17,10 @@ use contract::{
         AskRebuild, InUse, LogLine, LogQuery, Mail, Notification, ParkedStream, Projections, StreamEvent, StreamHit, StreamState,
         Verification,
     },
+    security::{SecurityEvent, SecurityQuery},
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 /// Which part of a desk's list is wanted; empty texts are not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -55,8 +60,8 @@ const NO_BODY: Option<&()> = None;
 
 // --- core: accounts and sessions
 
-/// Opens a customer account and signs in.
-pub async fn sign_up(ask: &SignUp) -> Answer<Me> {
+/// Asks for a customer account.
+pub async fn sign_up(ask: &SignUp) -> Answer<()> {
     send(Method::Post, "/api/core/accounts".to_owned(), Some(ask)).await
 }
 /// Signs in.
@@ -71,12 +76,93 @@ pub async fn sign_out() -> Answer<()> {
 pub async fn session() -> Answer<Me> {
     get("/api/core/session".to_owned()).await
 }
+/// Opens the account that was asked for.
+pub async fn confirm(token: String) -> Answer<()> {
+    send(Method::Post, "/api/core/accounts/confirm".to_owned(), Some(&Confirm { token })).await
+}
+/// Asks for a link to set another password.
+pub async fn forgotten(email: String) -> Answer<()> {
+    send(Method::Post, "/api/core/password/forgotten".to_owned(), Some(&Forgotten { email })).await
+}
+/// Sets a password by a link.
+pub async fn reset_password(ask: &ResetPassword) -> Answer<()> {
+    send(Method::Post, "/api/core/password/reset".to_owned(), Some(ask)).await
+}
+/// Changes the own password.
+pub async fn change_password(ask: &ChangePassword) -> Answer<()> {
+    send(Method::Post, "/api/core/password".to_owned(), Some(ask)).await
+}
+/// Begins to set up a second factor.
+pub async fn start_totp(ask: &StartTotp) -> Answer<TotpStart> {
+    send(Method::Post, "/api/core/totp".to_owned(), Some(ask)).await
+}
+/// Puts it in force.
+pub async fn confirm_totp(ask: &ConfirmTotp) -> Answer<RecoveryCodes> {
+    send(Method::Post, "/api/core/totp/confirm".to_owned(), Some(ask)).await
+}
+/// Takes it away.
+pub async fn remove_totp(ask: &Reauthenticate) -> Answer<()> {
+    send(Method::Delete, "/api/core/totp".to_owned(), Some(ask)).await
+}
+/// Makes new recovery codes.
+pub async fn new_recovery_codes(ask: &Reauthenticate) -> Answer<RecoveryCodes> {
+    send(Method::Post, "/api/core/recovery-codes".to_owned(), Some(ask)).await
+}
+/// Where one is signed in.
+pub async fn sessions() -> Answer<Vec<SessionRow>> {
+    get("/api/core/sessions".to_owned()).await
+}
+/// Ends one of the own sessions.
+pub async fn end_session(id: Uuid) -> Answer<()> {
+    send(Method::Delete, format!("/api/core/sessions/{id}"), NO_BODY).await
+}
+/// Ends all but this one.
+pub async fn end_other_sessions() -> Answer<()> {
+    send(Method::Delete, "/api/core/sessions".to_owned(), NO_BODY).await
+}
+/// Has everything about oneself erased.
+pub async fn erase_me(password: &str) -> Answer<()> {
+    send(Method::Post, "/api/customer/erasure".to_owned(), Some(&serde_json::json!({ "password": password }))).await
+}
+
+// --- core: operators and accounts
+
+/// Accounts.
+pub async fn accounts(query: &AccountQuery) -> Answer<Page<AccountRow>> {
+    get_with("/api/core/accounts", query).await
+}
+/// One account.
+pub async fn account(id: AccountId) -> Answer<AccountRow> {
+    get(format!("/api/core/accounts/{id}")).await
+}
+/// Does `what` to an account: disable, enable, end-sessions, reset-totp.
+pub async fn act_on_account(id: AccountId, what: &str, reason: String) -> Answer<()> {
+    send(Method::Post, format!("/api/core/accounts/{id}/{}", part(what)), Some(&WithReason { reason })).await
+}
+/// Gives a member of staff another role.
+pub async fn change_role(id: AccountId, ask: &ChangeRole) -> Answer<()> {
+    send(Method::Post, format!("/api/core/accounts/{id}/role"), Some(ask)).await
+}
+/// Invites staff.
+pub async fn invite(ask: &Invite) -> Answer<AccountRow> {
+    send(Method::Post, "/api/core/accounts/staff".to_owned(), Some(ask)).await
+}
 
 // --- core: operators and auditors
 
 /// The system's log.
 pub async fn logs(query: &LogQuery) -> Answer<Page<LogLine>> {
     get_with("/api/core/logs", query).await
+}
+/// The trail of security events.
+pub async fn security_events(query: &SecurityQuery) -> Answer<Page<SecurityEvent>> {
+    get_with("/api/core/security-events", query).await
+}
+/// Where the log can be watched as it is written: a stream of events `line`.
+#[must_use]
+pub fn live_logs(query: &LogQuery) -> String {
+    let query = serde_urlencoded::to_string(query).unwrap_or_default();
+    format!("/api/core/logs/live?{query}")
 }
 /// What was and is to be sent.
 pub async fn notifications(query: &ListQuery) -> Answer<Page<Notification>> {

@@ -14,8 +14,22 @@ pub struct Sift {
     pub page: u32,
     /// A stored state.
     pub status: String,
+    /// A role.
+    pub role: String,
     /// A log level.
     pub level: String,
+    /// A service, by name.
+    pub service: String,
+    /// An account, by id.
+    pub account: String,
+    /// A request, by id.
+    pub request: String,
+    /// A kind of security event.
+    pub kind: String,
+    /// From this minute on, UTC.
+    pub from: String,
+    /// Before this minute, UTC.
+    pub to: String,
     /// A launch, by slug or id.
     pub launch: String,
     /// A booking, by id.
@@ -55,7 +69,9 @@ impl Sift {
     /// Whether anything narrows the list.
     #[must_use]
     pub fn narrows(&self) -> bool {
-        ![&self.search, &self.status, &self.level, &self.launch, &self.booking].iter().all(|value| value.is_empty())
+        let more = [&self.service, &self.account, &self.request, &self.kind, &self.from, &self.to];
+        let all = [&self.search, &self.status, &self.level, &self.launch, &self.booking];
+        !all.into_iter().chain(more).all(String::is_empty)
     }
 }
 
@@ -71,7 +87,14 @@ impl fmt::Display for Sift {
         let pairs = [
             ("search", &self.search),
             ("status", &self.status),
+            ("role", &self.role),
             ("level", &self.level),
+            ("service", &self.service),
+            ("account", &self.account),
+            ("request", &self.request),
+            ("kind", &self.kind),
+            ("from", &self.from),
+            ("to", &self.to),
             ("launch", &self.launch),
             ("booking", &self.booking),
             ("stream", &self.stream),
