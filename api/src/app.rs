@@ -6,8 +6,8 @@ use crate::{
     config::Config,
     core::{
         account::Accounts,
-        erase::Erasure,
         device::Devices,
+        erase::Erasure,
         link::Links,
         password::Passwords,
         rebuilds::Rebuilds,
