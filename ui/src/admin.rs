@@ -12,9 +12,9 @@ use crate::{
     desk::{NavItem, Shape, Shell, Sift},
     session::use_session,
 };
+use accounts::Accounts;
 use contract::account::Role;
 use dioxus::prelude::*;
-use accounts::Accounts;
 use history::History;
 use logs::Logs;
 use mailbox::Mailbox;

@@ -173,6 +173,64 @@ pub fn set_theme(theme: Option<&str>) {
     let _ = theme;
 }
 
+/// The fragment of the address, such as the secret of a link, and takes it out of the address: it is not to be seen, kept or sent on.
+#[must_use]
+pub fn take_fragment() -> String {
+    #[cfg(feature = "web")]
+    {
+        let Some(window) = web_sys::window() else { return String::new() };
+        let location = window.location();
+        let fragment = location.hash().unwrap_or_default().trim_start_matches('#').to_owned();
+        if let (false, Ok(history), Ok(path)) = (fragment.is_empty(), window.history(), location.pathname()) {
+            let state = history.state().unwrap_or_default();
+            let _ = history.replace_state_with_url(&state, "", Some(&path));
+        }
+        fragment
+    }
+    #[cfg(not(feature = "web"))]
+    String::new()
+}
+
+/// Where one wanted to go, kept over the way by a mail into another tab. An address of this site, no secret.
+pub fn keep_next(next: &str) {
+    #[cfg(feature = "web")]
+    if let Some(Ok(Some(storage))) = web_sys::window().map(|window| window.local_storage()) {
+        let _ = if next.is_empty() { storage.remove_item("next") } else { storage.set_item("next", next) };
+    }
+    #[cfg(not(feature = "web"))]
+    let _ = next;
+}
+
+/// See [`keep_next`].
+#[must_use]
+pub fn kept_next() -> String {
+    #[cfg(feature = "web")]
+    {
+        let storage = web_sys::window().and_then(|window| window.local_storage().ok()).flatten();
+        storage.and_then(|storage| storage.get_item("next").ok()).flatten().unwrap_or_default()
+    }
+    #[cfg(not(feature = "web"))]
+    String::new()
+}
+
+/// Puts a text where one can paste it from.
+pub fn copy(text: &str) {
+    #[cfg(feature = "web")]
+    if let Some(window) = web_sys::window() {
+        let _ = window.navigator().clipboard().write_text(text);
+    }
+    #[cfg(not(feature = "web"))]
+    let _ = text;
+}
+
+/// Opens the browser's dialog for printing.
+pub fn print() {
+    #[cfg(feature = "web")]
+    if let Some(window) = web_sys::window() {
+        let _ = window.print();
+    }
+}
+
 /// Leaves for another address, loading it anew.
 pub fn go(address: &str) {
     #[cfg(feature = "web")]

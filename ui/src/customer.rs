@@ -1,6 +1,7 @@
 //! The customer app: the board, a launch, booking, trips, signing in. Its public pages are rendered on the server and complete
 //! without JavaScript. What is allowed is left to the service.
 
+mod account;
 mod board;
 mod book;
 mod cancel;
@@ -8,6 +9,7 @@ mod filters;
 mod frame;
 mod how;
 mod launch;
+mod links;
 mod live;
 mod loaded;
 mod passengers;
@@ -19,12 +21,14 @@ mod trip;
 mod trips;
 
 use crate::session::use_session_provider;
+use account::Account;
 use board::Board;
 use book::Book;
 use dioxus::prelude::*;
 use frame::{Frame, NotFound};
 use how::HowItWorks;
 use launch::Launch;
+use links::{Confirm, Forgotten, Reset};
 pub use query::BoardAddress;
 use sign::{SignIn, SignUp};
 use trip::TripPage;
@@ -87,6 +91,18 @@ pub enum Route {
             /// An address of this site.
             next: String,
         },
+        /// Confirming an address, by a link of a mail.
+        #[route("/confirm")]
+        Confirm {},
+        /// Asking for a link to set another password.
+        #[route("/forgotten")]
+        Forgotten {},
+        /// Setting a password, by a link of a mail.
+        #[route("/reset")]
+        Reset {},
+        /// One's own account.
+        #[route("/account")]
+        Account {},
         /// Everything else.
         #[route("/:..path")]
         NotFound {

@@ -1,6 +1,7 @@
 //! What the three desks share: the shell with its side, the door, lists with a detail beside them, charts.
 //! What a page loads and asks is left to the pages of [`crate::supplier`], [`crate::employee`] and [`crate::admin`].
 
+mod account;
 mod cabin;
 mod chart;
 mod door;
@@ -10,6 +11,7 @@ mod shell;
 mod sift;
 mod table;
 
+pub use account::Account;
 pub use cabin::MiniCabin;
 pub use chart::{Bar, Bars, MonthChart, Occupancy, short_money};
 pub use door::Door;

@@ -47,6 +47,9 @@ pub enum Route {
             /// What the list shows.
             sift: Sift
         },
+        /// One's own account.
+        #[route("/employee/account")]
+        Account {},
         /// Anything else.
         #[route("/employee/:..path")]
         NotFound {
@@ -77,6 +80,13 @@ fn Frame() -> Element {
             here,
             Outlet::<Route> {}
         }
+    }
+}
+
+#[component]
+fn Account() -> Element {
+    rsx! {
+        crate::desk::Account { desk: "Employee" }
     }
 }
 

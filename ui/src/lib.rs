@@ -3,6 +3,7 @@
 //!
 //! Styles live in `assets/*.css`; there are no `style` attributes, the content security policy forbids them.
 
+pub mod account;
 pub mod admin;
 pub mod browser;
 pub mod client;

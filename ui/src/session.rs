@@ -16,12 +16,20 @@ pub enum Session {
 }
 
 impl Session {
-    /// Who, if somebody.
+    /// Who, if somebody. One who has yet to set up a second factor may do nothing else, and counts as nobody.
     #[must_use]
     pub fn me(&self) -> Option<&Me> {
         match self {
-            Self::SignedIn(me) => Some(me),
-            Self::Unknown | Self::Visitor => None,
+            Self::SignedIn(me) if !me.enrolling => Some(me),
+            Self::SignedIn(_) | Self::Unknown | Self::Visitor => None,
+        }
+    }
+    /// Who has yet to set up a second factor.
+    #[must_use]
+    pub fn enrolling(&self) -> Option<&Me> {
+        match self {
+            Self::SignedIn(me) if me.enrolling => Some(me),
+            Self::SignedIn(_) | Self::Unknown | Self::Visitor => None,
         }
     }
 }

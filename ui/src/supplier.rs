@@ -42,6 +42,9 @@ pub enum Route {
         /// Own rockets.
         #[route("/supplier/rockets")]
         Rockets {},
+        /// One's own account.
+        #[route("/supplier/account")]
+        Account {},
         /// Anything else.
         #[route("/supplier/:..path")]
         NotFound {
@@ -70,6 +73,13 @@ fn Frame() -> Element {
             here,
             Outlet::<Route> {}
         }
+    }
+}
+
+#[component]
+fn Account() -> Element {
+    rsx! {
+        crate::desk::Account { desk: "Supplier" }
     }
 }
 

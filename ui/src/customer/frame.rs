@@ -65,11 +65,11 @@ fn Bar() -> Element {
             nav { class: "bar-links", "aria-label": "Main", {links.clone()} }
             div { class: "bar-end",
                 ThemeToggle {}
-                match &*session.read() {
-                    Session::SignedIn(me) => rsx! {
+                match session.read().me() {
+                    Some(me) => rsx! {
                         Who { name: me.name.clone(), role: me.role }
                     },
-                    Session::Unknown | Session::Visitor => rsx! {
+                    None => rsx! {
                         Link { class: "btn bar-sign", to: Route::SignIn { next: here() }, "Sign in" }
                     },
                 }
@@ -90,6 +90,7 @@ fn Bar() -> Element {
 fn here() -> String {
     match router().current::<Route>() {
         Route::SignIn { next } | Route::SignUp { next } => next,
+        Route::Confirm {} | Route::Forgotten {} | Route::Reset {} => String::new(),
         Route::Board { address } if address == BoardAddress::default() => String::new(),
         other => other.to_string(),
     }
@@ -111,6 +112,7 @@ fn Who(name: String, role: Role) -> Element {
             }
             div { class: "who-menu card",
                 Link { to: "/trips", "My trips" }
+                Link { to: Route::Account {}, "Your account" }
                 if let Some((address, words)) = desk {
                     a { href: address, {words} }
                 }

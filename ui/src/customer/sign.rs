@@ -1,34 +1,28 @@
-//! Signing in and opening an account, and going back to where one was. Forms that hold secrets post: should they ever be sent by the
+//! Signing in and asking for an account, and going back to where one was. Forms that hold secrets post: should they ever be sent by the
 //! browser itself, nothing of them is in an address.
 
 use super::{HOME, Route, frame::Night};
 use crate::{
+    account::{Enter, NewPassword, show_what_is_wrong, unfit},
     browser,
     client::{self, field_errors},
     components::{Button, ButtonKind, Field, Notice, NoticeKind, Title},
-    session::{Session, use_session},
 };
 use contract::{
-    Code, Email, Line, Problem,
+    Email, Line, Problem,
     account::{Me, Role},
 };
 use dioxus::prelude::*;
 
-/// The shortest password, in characters.
-const PASSWORD_CHARACTERS_MIN: usize = 12;
-/// The longest password, in bytes.
-const PASSWORD_BYTES_MAX: usize = 1_024;
-/// How long the page takes to show errors before the focus can go there, in milliseconds.
-const SHOWN_AFTER_MS: u32 = 30;
-
 /// An address of this site, and of no other.
-fn own(next: &str) -> Option<String> {
+pub(super) fn own(next: &str) -> Option<String> {
     let inside = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);
     inside.then(|| next.to_owned())
 }
 
 /// Where the one who just signed in wanted to be.
 fn go_on(me: &Me, next: &str) {
+    browser::keep_next("");
     let desk = match me.role {
         Role::Customer => None,
         Role::Supplier => Some("/supplier"),
@@ -70,68 +64,15 @@ pub(super) fn MustSignIn(next: String, why: String) -> Element {
 /// Signing in.
 #[component]
 pub(super) fn SignIn(next: ReadSignal<String>) -> Element {
-    let mut session = use_session();
-    let mut email = use_signal(String::new);
-    let mut password = use_signal(String::new);
-    let mut errors = use_signal(|| (None::<String>, None::<String>));
-    let mut problem = use_signal(|| None::<Problem>);
-    let mut busy = use_signal(|| false);
-    let submit = move |event: FormEvent| async move {
-        event.prevent_default();
-        problem.set(None);
-        let wrong_email = Email::new(&email.read()).is_err().then(|| "Write your e-mail address.".to_owned());
-        let wrong_password = password.read().is_empty().then(|| "Write your password.".to_owned());
-        errors.set((wrong_email, wrong_password));
-        if errors.read().0.is_none() && errors.read().1.is_none() {
-            busy.set(true);
-            let ask = contract::account::SignIn { email: email.read().trim().to_owned(), password: password(), code: None };
-            match client::sign_in(&ask).await {
-                Ok(me) => {
-                    session.set(Session::SignedIn(me.clone()));
-                    go_on(&me, &next.peek());
-                }
-                Err(why) => problem.set(Some(why)),
-            }
-            busy.set(false);
-        }
-        browser::sleep(SHOWN_AFTER_MS).await;
-        browser::focus_first("[aria-invalid=true], .notice[data-kind=bad]");
-    };
     rsx! {
         Title { text: "Sign in" }
         Night { div { class: "lead lead-small", h1 { "Sign in" } } }
         main { class: "page after-night sign", id: "content",
-            form { class: "card padded stack", method: "post", novalidate: true, "aria-label": "Sign in", onsubmit: submit,
-                Coming { next: next() }
-                if let Some(why) = problem() {
-                    Notice { kind: NoticeKind::Bad, {why.message} }
+            Coming { next: next() }
+            Enter { class: "card padded stack", onentered: move |me: Me| go_on(&me, &next.peek()),
+                p { class: "small text",
+                    Link { to: Route::Forgotten {}, "Forgot the password?" }
                 }
-                Field {
-                    id: "email",
-                    label: "E-mail",
-                    kind: "email",
-                    value: email(),
-                    error: errors.read().0.clone(),
-                    autocomplete: "username",
-                    oninput: move |value| {
-                        email.set(value);
-                        errors.write().0 = None;
-                    },
-                }
-                Field {
-                    id: "password",
-                    label: "Password",
-                    kind: "password",
-                    value: password(),
-                    error: errors.read().1.clone(),
-                    autocomplete: "current-password",
-                    oninput: move |value| {
-                        password.set(value);
-                        errors.write().1 = None;
-                    },
-                }
-                Button { kind: ButtonKind::Primary, submit: true, busy: busy(), "Sign in" }
-                noscript { p { class: "noscript", "Signing in needs JavaScript." } }
                 p { class: "small muted text",
                     "No account yet? "
                     Link { to: Route::SignUp { next: next() }, "Open one" }
@@ -157,15 +98,15 @@ fn Coming(next: String) -> Element {
     }
 }
 
-/// Opening an account.
+/// Asking for an account.
 #[component]
 pub(super) fn SignUp(next: ReadSignal<String>) -> Element {
-    let mut session = use_session();
     let mut name = use_signal(String::new);
     let mut email = use_signal(String::new);
     let mut password = use_signal(String::new);
     let mut errors = use_signal(|| [None::<String>, None, None]);
     let mut problem = use_signal(|| None::<Problem>);
+    let mut asked = use_signal(|| false);
     let mut busy = use_signal(|| false);
     let submit = move |event: FormEvent| async move {
         event.prevent_default();
@@ -179,9 +120,11 @@ pub(super) fn SignUp(next: ReadSignal<String>) -> Element {
                 password: password(),
             };
             match client::sign_up(&ask).await {
-                Ok(me) => {
-                    session.set(Session::SignedIn(me.clone()));
-                    go_on(&me, &next.peek());
+                Ok(()) => {
+                    browser::keep_next(&own(&next.peek()).unwrap_or_default());
+                    password.set(String::new());
+                    asked.set(true);
+                    browser::focus("asked");
                 }
                 Err(why) => {
                     let found = errors_of(&why);
@@ -191,62 +134,70 @@ pub(super) fn SignUp(next: ReadSignal<String>) -> Element {
             }
             busy.set(false);
         }
-        browser::sleep(SHOWN_AFTER_MS).await;
-        browser::focus_first("[aria-invalid=true], .notice[data-kind=bad]");
+        show_what_is_wrong().await;
     };
     rsx! {
         Title { text: "Open an account" }
-        Night { div { class: "lead lead-small", h1 { "Open an account" } } }
+        Night { div { class: "lead lead-small", h1 { if asked() { "Look for our mail" } else { "Open an account" } } } }
         main { class: "page after-night sign", id: "content",
-            form { class: "card padded stack", method: "post", novalidate: true, "aria-label": "Open an account", onsubmit: submit,
-                Coming { next: next() }
-                if let Some(why) = problem() {
-                    Notice { kind: NoticeKind::Bad, {why.message} }
+            if asked() {
+                section { class: "card padded stack narrow", id: "asked", tabindex: "-1",
+                    p { "We have written to " b { "{email}" } ". Open the link in the mail to confirm the address; it works for a day." }
+                    Coming { next: next() }
+                    p { class: "small muted", "Nothing there after some minutes? Look among unwanted mail, or ask again." }
+                    div { class: "row",
+                        Button { onclick: move |_| asked.set(false), "Ask again" }
+                        Link { class: "btn", "data-kind": "quiet", to: Route::SignIn { next: next() }, "Sign in" }
+                    }
                 }
-                Field {
-                    id: "name",
-                    label: "Name",
-                    value: name(),
-                    error: errors.read()[0].clone(),
-                    autocomplete: "name",
-                    maxlength: "200",
-                    oninput: move |value| {
-                        name.set(value);
-                        errors.write()[0] = None;
-                    },
-                }
-                Field {
-                    id: "email",
-                    label: "E-mail",
-                    kind: "email",
-                    value: email(),
-                    error: errors.read()[1].clone(),
-                    hint: "Confirmations and changes of date go here",
-                    autocomplete: "username",
-                    maxlength: "254",
-                    oninput: move |value| {
-                        email.set(value);
-                        errors.write()[1] = None;
-                    },
-                }
-                Field {
-                    id: "password",
-                    label: "Password",
-                    kind: "password",
-                    value: password(),
-                    error: errors.read()[2].clone(),
-                    hint: "At least 12 characters. A few words are better than signs",
-                    autocomplete: "new-password",
-                    oninput: move |value| {
-                        password.set(value);
-                        errors.write()[2] = None;
-                    },
-                }
-                Button { kind: ButtonKind::Primary, submit: true, busy: busy(), "Open the account" }
-                noscript { p { class: "noscript", "Opening an account needs JavaScript." } }
-                p { class: "small muted text",
-                    "You have one? "
-                    Link { to: Route::SignIn { next: next() }, "Sign in" }
+            } else {
+                form { class: "card padded stack", method: "post", novalidate: true, "aria-label": "Open an account", onsubmit: submit,
+                    Coming { next: next() }
+                    if let Some(why) = problem() {
+                        Notice { kind: NoticeKind::Bad, {why.message} }
+                    }
+                    Field {
+                        id: "name",
+                        label: "Name",
+                        value: name(),
+                        error: errors.read()[0].clone(),
+                        autocomplete: "name",
+                        maxlength: "200",
+                        oninput: move |value| {
+                            name.set(value);
+                            errors.write()[0] = None;
+                        },
+                    }
+                    Field {
+                        id: "email",
+                        label: "E-mail",
+                        kind: "email",
+                        value: email(),
+                        error: errors.read()[1].clone(),
+                        hint: "Confirmations and changes of date go here",
+                        autocomplete: "username",
+                        maxlength: "254",
+                        oninput: move |value| {
+                            email.set(value);
+                            errors.write()[1] = None;
+                        },
+                    }
+                    NewPassword {
+                        id: "password",
+                        label: "Password",
+                        value: password(),
+                        error: errors.read()[2].clone(),
+                        oninput: move |value| {
+                            password.set(value);
+                            errors.write()[2] = None;
+                        },
+                    }
+                    Button { kind: ButtonKind::Primary, submit: true, busy: busy(), "Open the account" }
+                    noscript { p { class: "noscript", "Opening an account needs JavaScript." } }
+                    p { class: "small muted text",
+                        "You have one? "
+                        Link { to: Route::SignIn { next: next() }, "Sign in" }
+                    }
                 }
             }
         }
@@ -254,25 +205,17 @@ pub(super) fn SignUp(next: ReadSignal<String>) -> Element {
 }
 
 fn check(name: &str, email: &str, password: &str) -> [Option<String>; 3] {
-    let password = if password.chars().count() < PASSWORD_CHARACTERS_MIN {
-        Some(format!("Use at least {PASSWORD_CHARACTERS_MIN} characters."))
-    } else if password.len() > PASSWORD_BYTES_MAX {
-        Some(format!("Use at most {PASSWORD_BYTES_MAX} bytes."))
-    } else {
-        None
-    };
     [
         Line::new(name).is_err().then(|| "Write how we may call you.".to_owned()),
         Email::new(email).is_err().then(|| "Write an e-mail address, such as ada@example.org.".to_owned()),
-        password,
+        unfit(password, false),
     ]
 }
 
 fn errors_of(problem: &Problem) -> [Option<String>; 3] {
     let fields = field_errors(problem);
-    let of = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, why)| why.clone());
-    let email = of("email").or_else(|| (problem.code == Code::EmailTaken).then(|| problem.message.clone()));
-    [of("name"), email, of("password")]
+    let of = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, why)| format!("This {why}."));
+    [of("name"), of("email"), of("password")]
 }
 
 #[cfg(test)]
@@ -285,11 +228,5 @@ mod tests {
         for foreign in ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"] {
             assert_eq!(own(foreign), None, "{foreign}");
         }
-    }
-
-    #[test]
-    fn a_short_password_is_told_before_anyone_is_asked() {
-        assert!(check("Ada", "ada@example.org", "elevenchars")[2].is_some());
-        assert_eq!(check("Ada", "ada@example.org", "twelve chars"), [None, None, None]);
     }
 }

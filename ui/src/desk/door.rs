@@ -2,14 +2,12 @@
 
 use super::shell::Mark;
 use crate::{
-    browser, client,
-    components::{Button, ButtonKind, Field, Notice, NoticeKind, ThemeToggle, Title},
+    account::Enter,
+    client,
+    components::{Button, Notice, NoticeKind, ThemeToggle, Title},
     session::{Session, use_session},
 };
-use contract::{
-    Problem,
-    account::{Me, Role, SignIn},
-};
+use contract::account::{Me, Role};
 use dioxus::prelude::*;
 
 /// The role as people say it.
@@ -93,56 +91,12 @@ fn WrongDoor(desk: String, me: Me) -> Element {
 
 #[component]
 fn SignInForm(desk: String) -> Element {
-    let mut session = use_session();
-    let mut email = use_signal(String::new);
-    let mut password = use_signal(String::new);
-    let mut busy = use_signal(|| false);
-    let mut problem = use_signal(|| None::<Problem>);
-    let errors = super::fields_of(problem.read().as_ref());
     rsx! {
         h1 { "Sign in to the {desk.to_lowercase()} desk" }
-        form {
-            class: "form",
-            method: "post",
-            onsubmit: move |event: FormEvent| {
-                event.prevent_default();
-                async move {
-                    busy.set(true);
-                    problem.set(None);
-                    match client::sign_in(&SignIn { email: email(), password: password(), code: None }).await {
-                        Ok(me) => session.set(Session::SignedIn(me)),
-                        Err(refused) => {
-                            problem.set(Some(refused));
-                            browser::focus("email");
-                        }
-                    }
-                    busy.set(false);
-                }
-            },
-            if let Some(refused) = problem.read().as_ref() {
-                Notice { kind: NoticeKind::Bad, "{refused.message}" }
-            }
-            Field {
-                id: "email",
-                label: "E-mail",
-                kind: "email",
-                autocomplete: "username",
-                value: email(),
-                error: errors.get("email").cloned(),
-                oninput: move |value| email.set(value),
-            }
-            Field {
-                id: "password",
-                label: "Password",
-                kind: "password",
-                autocomplete: "current-password",
-                value: password(),
-                error: errors.get("password").cloned(),
-                oninput: move |value| password.set(value),
-            }
-            div { class: "form-actions",
-                Button { kind: ButtonKind::Primary, submit: true, busy: busy(), "Sign in" }
-                a { class: "small", href: "/", "To the launches" }
+        Enter { class: "form", onentered: |_| {},
+            div { class: "form-actions small",
+                a { href: "/forgotten", "Forgot the password?" }
+                a { href: "/", "To the launches" }
             }
         }
     }

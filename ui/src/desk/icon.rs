@@ -27,6 +27,8 @@ pub enum Shape {
     Chain,
     /// A bell.
     Bell,
+    /// Two people.
+    People,
     /// Away with it.
     Close,
     /// Back.
@@ -55,6 +57,9 @@ impl Shape {
             Self::Lines => "M4 6h16M4 10h10M4 14h16M4 18h7",
             Self::Chain => {
                 "M10 14a4 4 0 0 1 0-5.600l3-3a4 4 0 0 1 5.600 5.600l-1.500 1.500M14 10a4 4 0 0 1 0 5.600l-3 3a4 4 0 0 1-5.600-5.600L7 11.500"
+            }
+            Self::People => {
+                "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6M3 19c0-3.3 2.7-5 6-5s6 1.7 6 5M15 5.2a3 3 0 0 1 0 5.6M17 14.4c2.4.6 4 2.1 4 4.6"
             }
             Self::Bell => "M6 17V11a6 6 0 0 1 12 0v6M4 17h16M10 20h4",
             Self::Close => "M6 6l12 12M18 6L6 18",

@@ -111,6 +111,7 @@ fn Who(me: Option<Me>, home: String) -> Element {
             }
             div { class: "side-tools",
                 if me.is_some() {
+                    Link { to: "{home}/account", "Your account" }
                     button {
                         r#type: "button",
                         onclick: move |_| async move {

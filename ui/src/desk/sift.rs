@@ -69,7 +69,7 @@ impl Sift {
     /// Whether anything narrows the list.
     #[must_use]
     pub fn narrows(&self) -> bool {
-        let more = [&self.service, &self.account, &self.request, &self.kind, &self.from, &self.to];
+        let more = [&self.role, &self.service, &self.account, &self.request, &self.kind, &self.from, &self.to];
         let all = [&self.search, &self.status, &self.level, &self.launch, &self.booking];
         !all.into_iter().chain(more).all(String::is_empty)
     }
