@@ -33,7 +33,7 @@ const ITEMS_MAX: u32 = 1_000;
 /// In which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+enum Format {
     /// For programs.
     #[default]
     Json,

@@ -19,6 +19,7 @@ mod metrics;
 mod operations;
 mod operators;
 mod pages;
+mod personal;
 mod sessions;
 mod stale;
 mod world;

@@ -278,17 +278,26 @@ impl World {
         self.signed_in(id, role, supplier).await
     }
 
+    /// A customer of this name who may sign in with [`PASSWORD`].
+    pub(crate) async fn account_of(&self, name: &str) -> (AccountId, Email) {
+        self.named(name, Role::Customer, None, PASSWORD).await
+    }
+
     /// An account that may sign in with `password`, and its address.
     pub(crate) async fn account(&self, role: Role, supplier: Option<SupplierId>, password: &str) -> (AccountId, Email) {
+        let name = if role.is_staff() { "Erin Blake" } else { "Ada Lovelace" };
+        self.named(name, role, supplier, password).await
+    }
+
+    async fn named(&self, name: &str, role: Role, supplier: Option<SupplierId>, password: &str) -> (AccountId, Email) {
         let (id, now) = (new_id(), Timestamp::now());
         let email = Email::new(&format!("{}@example.org", id.0.simple())).unwrap();
-        let name = line(if role.is_staff() { "Erin Blake" } else { "Ada Lovelace" });
         if role == Role::Customer {
             let customer = CustomerId(id.0);
             self.app.executor.execute::<Customer>(&customer, customer::Command::Register { now }, &step("register")).await.unwrap();
         }
         let hash = if password.is_empty() { String::new() } else { self.app.passwords.hash(password).await.unwrap() };
-        let holder = Holder { name, email: email.clone() };
+        let holder = Holder { name: line(name), email: email.clone() };
         let new = NewAccount { id, holder, password: hash, role, supplier, state: AccountState::Active };
         self.app.accounts.add(new, now).await.unwrap();
         (id, email)
