@@ -23,6 +23,7 @@ pub mod keys;
 pub mod listing;
 pub mod logs;
 pub mod mongo;
+pub mod mongo_users;
 pub mod personal;
 pub mod policies;
 pub mod problem;

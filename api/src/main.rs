@@ -9,10 +9,13 @@ use api::{
     demo, import,
     keys::Keys,
     logs::{self, ship::Lines},
+    mongo_users,
     roles::{self, Roles},
     services,
+    tls::Tls,
     web::{
         address::Address,
+        forward,
         metrics::{self, Exporter},
         serve,
     },
@@ -112,6 +115,17 @@ enum Role {
         /// A further name that people reach the services by; can be given several times
         #[arg(long = "host", value_name = "NAME")]
         hosts: Vec<String>,
+    },
+    /// Make the users of MongoDB, one for each part of the platform. ASTRO_MONGO_URL must name no user
+    Logins {
+        /// The passwords, as JSON: one for each part and one for `admin`
+        #[arg(long, value_name = "FILE")]
+        passwords: PathBuf,
+    },
+    /// Ask a service whether it is ready; exits 1 when it is not
+    Ready {
+        /// Such as https://localhost:8443/ready
+        url: String,
     },
     /// Print the OpenAPI document of a service
     Openapi {
@@ -295,6 +309,19 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             let is_new = certificates::make(&folder, &hosts, SystemClock.now())?;
             let said = if is_new { "A new authority: trust" } else { "Certificates are up to date; the authority is" };
             println!("{said} {}", folder.join("ca.pem").display());
+        }
+        Role::Logins { passwords } => {
+            let text = std::fs::read(&passwords).with_context(|| format!("read {}", passwords.display()))?;
+            let passwords = serde_json::from_slice(&text).with_context(|| format!("read {}", passwords.display()))?;
+            mongo_users::make(config.mongo_url()?, &config.prefix, &passwords, Tls::load(&config)?.as_ref()).await?;
+            println!("Each part has a user of MongoDB.");
+        }
+        Role::Ready { url } => {
+            let status = forward::status_of(&url, Tls::load(&config)?.as_ref()).await?;
+            println!("{url}: {status}");
+            if !status.is_success() {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Role::Openapi { service } => println!("{}", services::openapi(service).to_pretty_json()?),
     }

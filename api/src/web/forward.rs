@@ -15,7 +15,7 @@ use axum::{
     routing::any,
 };
 use contract::Code;
-use http::{HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
+use http::{HeaderName, HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -26,6 +26,8 @@ use tokio::sync::Semaphore;
 
 /// How long connecting to the core service may take.
 const CONNECT_FOR: Duration = Duration::from_secs(2);
+/// How long an answer to a look may take.
+const LOOK_FOR: Duration = Duration::from_secs(5);
 /// How long a connection is kept for the next request.
 const IDLE_FOR: Duration = Duration::from_secs(8);
 /// How many are kept.
@@ -63,6 +65,12 @@ pub fn router(core_url: &str, tls: Option<&Tls>) -> Result<Router> {
     let encrypted = scheme == http::uri::Scheme::HTTPS;
     ensure!(encrypted || tls.is_none(), "ASTRO_CORE_URL: with ASTRO_TLS_CA only https:// will do");
     ensure!(encrypted || tls::stays_here(authority.host()), "ASTRO_CORE_URL: {} is not this machine: say https://", authority.host());
+    let client = client(tls)?;
+    let core = Core { client, scheme, authority, room: Arc::new(Semaphore::new(FORWARDED_MAX)) };
+    Ok(Router::new().route("/api/core", any(pass_on)).route("/api/core/{*path}", any(pass_on)).with_state(core))
+}
+
+fn client(tls: Option<&Tls>) -> Result<Client<HttpsConnector<HttpConnector>, Body>> {
     let config = match tls {
         Some(tls) => tls.client(),
         None => tls::public()?,
@@ -72,13 +80,18 @@ pub fn router(core_url: &str, tls: Option<&Tls>) -> Result<Router> {
     connector.set_connect_timeout(Some(CONNECT_FOR));
     connector.set_nodelay(true);
     let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(connector);
-    let client = Client::builder(TokioExecutor::new())
+    Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_FOR)
         .pool_max_idle_per_host(IDLE_MAX)
-        .build(connector);
-    let core = Core { client, scheme, authority, room: Arc::new(Semaphore::new(FORWARDED_MAX)) };
-    Ok(Router::new().route("/api/core", any(pass_on)).route("/api/core/{*path}", any(pass_on)).with_state(core))
+        .build(connector))
+}
+
+/// The status that a GET of `url` is answered with.
+pub async fn status_of(url: &str, tls: Option<&Tls>) -> Result<StatusCode> {
+    let url: Uri = url.parse().context("not an address such as https://localhost:8443/ready")?;
+    let answer = tokio::time::timeout(LOOK_FOR, client(tls)?.get(url)).await.context("no answer in time")?.context("ask")?;
+    Ok(answer.status())
 }
 
 async fn pass_on(State(core): State<Core>, address: Address, mut request: Request) -> Answer<Response> {
