@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod canaries;
 mod boundaries;
 mod client;
 mod crash;

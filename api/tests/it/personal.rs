@@ -4,6 +4,7 @@ use crate::{
     client::Client,
     world::{Flight, GOOD_CARD, OTHER_SUPPLIER, PASSWORD, SUPPLIER, World, card, step},
 };
+use api::app::Servers;
 use contract::{CustomerId, LaunchId, account::Role};
 use domain::{customer, id::AccountId};
 use jiff::Timestamp;
@@ -56,7 +57,7 @@ async fn account_of(client: &Client) -> AccountId {
 }
 
 /// Everything the databases keep, as one text: what a dump would show.
-pub(crate) async fn kept(world: &World) -> String {
+async fn kept(world: &World) -> String {
     let mut all = String::new();
     for statement in [
         "SELECT coalesce(string_agg(events::text, ' '), '') FROM events",
@@ -67,15 +68,15 @@ pub(crate) async fn kept(world: &World) -> String {
     ] {
         all += &sqlx::query_scalar::<_, String>(statement).fetch_one(&world.servers.pool).await.unwrap();
     }
-    all + &documents(world).await
+    all + &documents(&world.servers, &world.place().prefix).await
 }
 
 /// Every document of both document databases.
-pub(crate) async fn documents(world: &World) -> String {
+pub(crate) async fn documents(servers: &Servers, prefix: &str) -> String {
     use futures::TryStreamExt;
     let mut all = String::new();
-    let customer = world.servers.mongo.client.database(&format!("{}_customer", world.place().prefix));
-    for database in [&world.servers.mongo.system, &customer] {
+    let customer = servers.mongo.client.database(&format!("{prefix}_customer"));
+    for database in [&servers.mongo.system, &customer] {
         for name in database.list_collection_names().await.unwrap() {
             let found = database.collection::<mongodb::bson::Document>(&name).find(mongodb::bson::doc! {}).await.unwrap();
             for document in found.try_collect::<Vec<_>>().await.unwrap() {

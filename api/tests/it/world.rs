@@ -303,7 +303,7 @@ impl World {
         (id, email)
     }
 
-    async fn signed_in(&self, account: AccountId, role: Role, supplier: Option<SupplierId>) -> Client {
+    pub(crate) async fn signed_in(&self, account: AccountId, role: Role, supplier: Option<SupplierId>) -> Client {
         let now = Timestamp::now();
         let issued = self.app.sessions.start(account, role, now).await.unwrap();
         let bearer = Bearer { account, role, supplier, session: issued.session, enrolling: false };
