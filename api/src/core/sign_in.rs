@@ -208,6 +208,8 @@ async fn sign_in(State(app): State<App>, address: Address, headers: HeaderMap, J
         app.accounts.rehash(id, &app.passwords.hash(&form.password).await?).await?;
     }
     let enrolling = account.role.is_staff() && account.factor().is_none();
+    // A recovery code may have been spent.
+    let account = if account.factor().is_some() { app.accounts.by_id(id).await?.unwrap_or(account) } else { account };
     let me = app.me(&account, enrolling).await?;
     if let Some(token) = cookie(&headers, REFRESH_COOKIE)
         && let Some((before, _)) = app.sessions.of_token(token).await?

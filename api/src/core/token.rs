@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn other_keys_algorithms_and_edited_tokens_are_refused() {
         let (ours, keys) = tokens();
-        let (theirs, _) = tokens();
+        let (theirs, their_keys) = tokens();
+        let foreign_key = their_keys.signing.clone();
         let now = Timestamp::UNIX_EPOCH;
         let good = ours.sign(bearer(Role::Customer), now).unwrap();
         let refused = |token: &str| assert!(ours.verify(token, Service::Customer, now).is_none(), "{token}");
@@ -225,6 +226,14 @@ mod tests {
         // No signature at all: {"alg":"none","typ":"JWT"}.
         let payload = good.split('.').nth(1).unwrap();
         refused(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."));
+        // An unknown key, and one that says where to find itself.
+        let ours_only =
+            |header: Header| jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(keys.signing.as_deref().unwrap())).unwrap();
+        refused(&ours_only(Header { kid: Some("another".to_owned()), ..Header::new(Algorithm::EdDSA) }));
+        refused(&ours_only(Header::new(Algorithm::EdDSA)));
+        let elsewhere =
+            Header { jku: Some("https://evil.example/keys".to_owned()), kid: Some("theirs".to_owned()), ..Header::new(Algorithm::EdDSA) };
+        refused(&jsonwebtoken::encode(&elsewhere, &claims, &EncodingKey::from_ed_der(foreign_key.as_deref().unwrap())).unwrap());
         // The payload of one with the signature of another.
         let other = ours.sign(bearer(Role::Employee), now).unwrap();
         let (mine, foreign): (Vec<&str>, Vec<&str>) = (good.split('.').collect(), other.split('.').collect());

@@ -64,6 +64,11 @@ impl Client {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(30)).build().unwrap();
         Self { http, base: base.to_owned(), cookies: Arc::default(), position: Arc::default() }
     }
+    /// One who asks from this address of the machine's own network.
+    pub(crate) fn from_address(base: &str, address: [u8; 4]) -> Self {
+        let http = reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).timeout(Duration::from_secs(30));
+        Self { http: http.build().unwrap(), base: base.to_owned(), cookies: Arc::default(), position: Arc::default() }
+    }
     /// One who has this access token.
     pub(crate) fn with_token(&self, base: &str, token: &str) -> Self {
         let cookies = BTreeMap::from([(ACCESS_COOKIE.to_owned(), token.to_owned())]);

@@ -1,9 +1,10 @@
 //! The services over HTTP, with real servers behind them: everything runs in this process, each test in a namespace of its own.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod bad_input;
-mod canaries;
 mod boundaries;
+mod canaries;
 mod client;
 mod crash;
 mod documents;
@@ -20,7 +21,9 @@ mod metrics;
 mod operations;
 mod operators;
 mod pages;
+mod people;
 mod personal;
 mod sessions;
 mod stale;
+mod totp;
 mod world;

@@ -1,26 +1,29 @@
-//! Signing up, in and out, and what a session is worth.
+//! What a session is worth, for how long, and how it ends. Each check of the security design is one test.
 
-use crate::world::{PASSWORD, World};
-use api::authority::ACCESS_COOKIE;
+use crate::{
+    accounts::sign_in,
+    world::{PASSWORD, World},
+};
+use api::{
+    authority::ACCESS_COOKIE,
+    core::session::{RefreshError, Sessions},
+};
 use contract::account::Role;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use uuid::Uuid;
 
-fn address() -> String {
-    format!("{}@Example.org", Uuid::new_v4().simple())
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn one_signs_up_in_and_out() {
+async fn cookies_are_kept_from_scripts_and_other_sites_and_each_sign_in_is_a_new_session() {
     let world = World::start().await;
-    let (ada, email) = (world.visitor(), address());
+    let (_, email) = world.account(Role::Customer, None, PASSWORD).await;
+    let ada = world.visitor();
     ada.get("/api/core/session").await.refused(401, "sign_in_required");
-    let signed_up = ada.post("/api/core/accounts", &json!({ "name": "Ada", "email": email, "password": PASSWORD })).await;
-    assert_eq!(signed_up.status, 201);
-    let cookies: Vec<&str> = signed_up.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
-    assert_eq!(cookies.len(), 2);
+    let signed_in = sign_in(&ada, email.as_str(), PASSWORD).await;
+    let cookies: Vec<&str> = signed_in.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    assert_eq!(cookies.len(), 3);
     for cookie in cookies {
         assert!(cookie.starts_with("__Host-astro_"), "{cookie}");
         for attribute in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
@@ -28,15 +31,15 @@ async fn one_signs_up_in_and_out() {
         }
         assert!(!cookie.contains("Domain"), "{cookie}");
     }
-    let me = ada.get("/api/core/session").await.ok();
-    assert_eq!((me["role"].as_str(), me["vip"].as_bool(), &me["account"]), (Some("customer"), Some(false), &me["customer"]));
-    let again =
-        world.visitor().post("/api/core/accounts", &json!({ "name": "Eve", "email": email.to_lowercase(), "password": PASSWORD })).await;
-    again.refused(409, "email_taken");
+    // Signing in again is a new session, and the one before is over.
+    let (before, session) = (ada.cookie(ACCESS_COOKIE), ada.refresh_token().split('.').next().unwrap().to_owned());
+    sign_in(&ada, email.as_str(), PASSWORD).await.ok();
+    assert_ne!(ada.refresh_token().split('.').next().unwrap(), session);
+    world.visitor().with_token(&world.base, &before).get("/api/core/session").await.refused(401, "sign_in_required");
 
-    // Another device signs in, whatever the case of the address; signing out ends that session only.
+    // Another device; signing out there ends that session only.
     let phone = world.visitor();
-    assert_eq!(phone.post("/api/core/session", &json!({ "email": email.to_uppercase(), "password": PASSWORD })).await.ok()["name"], "Ada");
+    sign_in(&phone, email.as_str(), PASSWORD).await.ok();
     let (kept, refresh) = (phone.cookie(ACCESS_COOKIE), phone.refresh_token());
     assert_eq!(phone.send(phone.request(Method::DELETE, "/api/core/session")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(phone.cookie(ACCESS_COOKIE), "");
@@ -44,45 +47,92 @@ async fn one_signs_up_in_and_out() {
     phone.set_cookie("__Host-astro_refresh", &refresh);
     phone.post("/api/core/session/refresh", &json!(null)).await.refused(401, "sign_in_required");
     ada.get("/api/core/session").await.ok();
-
-    // Unknown and known answer alike, in words and about in time.
-    let wrong = |email: String| {
-        let client = world.visitor();
-        async move {
-            let began = Instant::now();
-            let reply = client.post("/api/core/session", &json!({ "email": email, "password": "not the password" })).await;
-            (reply.status, reply.body, began.elapsed())
-        }
-    };
-    let (known, unknown) = (wrong(email.clone()).await, wrong(address()).await);
-    assert_eq!((known.0.as_u16(), &known.1), (401, &unknown.1));
-    assert!(unknown.2 > known.2 / 4, "{:?} and {:?}: an unknown account is not hashed for", known.2, unknown.2);
-
-    for (password, part) in [("eleven char", "12"), ("password1234", "guess")] {
-        let fields = world.visitor().post("/api/core/accounts", &json!({ "name": "A", "email": address(), "password": password })).await;
-        assert!(fields.refused(400, "bad_request")["fields"]["password"].as_str().unwrap().contains(part));
-    }
     world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guessing_is_slowed_down() {
+async fn sessions_are_listed_and_others_are_ended() {
     let world = World::start().await;
-    let email = address();
-    world.visitor().post("/api/core/accounts", &json!({ "name": "Ada", "email": email, "password": PASSWORD })).await.ok();
-    let guess = |password: &str| {
-        let (client, body) = (world.visitor(), json!({ "email": email, "password": password }));
-        async move { client.post("/api/core/session", &body).await }
-    };
-    for _ in 0..5 {
-        guess("wrong, certainly").await.refused(401, "wrong_credentials");
+    let (_, email) = world.account(Role::Customer, None, PASSWORD).await;
+    let (desk, phone, tablet) = (world.visitor(), world.visitor(), world.visitor());
+    for client in [&desk, &phone, &tablet] {
+        sign_in(client, email.as_str(), PASSWORD).await.ok();
     }
-    let slowed = guess(PASSWORD).await;
-    assert!(slowed.headers.contains_key("retry-after"));
-    slowed.refused(429, "too_many_requests");
-    let other = world.visitor().post("/api/core/session", &json!({ "email": address(), "password": "wrong" })).await;
-    other.refused(401, "wrong_credentials");
+    let list = desk.get("/api/core/sessions").await.ok();
+    let rows = list.as_array().unwrap();
+    assert_eq!((rows.len(), rows.iter().filter(|row| row["current"] == true).count()), (3, 1), "{list}");
+    assert!(rows.iter().all(|row| row["address"] == "127.0.0.*"), "{list}");
+    let others = phone.get("/api/core/sessions").await.ok();
+    let own = others.as_array().unwrap().iter().find(|row| row["current"] == true).unwrap()["id"].as_str().unwrap().to_owned();
+    let end = |client: &crate::client::Client, id: &str| {
+        let (client, path) = (client.clone(), format!("/api/core/sessions/{id}"));
+        async move { client.send(client.request(Method::DELETE, &path)).await }
+    };
+    // Another's session is none there is.
+    end(&world.customer().await, &own).await.refused(404, "not_found");
+    end(&desk, &own).await.ok();
+    phone.get("/api/core/session").await.refused(401, "sign_in_required");
+    desk.send(desk.request(Method::DELETE, "/api/core/sessions")).await.ok();
+    tablet.get("/api/core/session").await.refused(401, "sign_in_required");
+    desk.get("/api/core/session").await.ok();
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_rest_30_minutes_and_stay_12_hours_customers_30_days() {
+    let world = World::start().await;
+    let (sessions, now) = (&world.app.sessions, Timestamp::now());
+    let in_ = |minutes: i64| now + SignedDuration::from_mins(minutes);
+    let goes_on = async |session: Uuid, at: Timestamp| sessions.goes_on(session, at).await.unwrap();
+    let id = api::core::account::new_id();
+
+    let idle = sessions.start(id, Role::Operator, now).await.unwrap();
+    assert!(goes_on(idle.session, in_(29)).await, "and was seen then");
+    assert!(goes_on(idle.session, in_(58)).await);
+    assert!(!goes_on(idle.session, in_(58 + 31)).await);
+    assert!(matches!(sessions.refresh(&idle.refresh, in_(58 + 31)).await, Err(RefreshError::Over)));
+
+    let busy = sessions.start(id, Role::Operator, now).await.unwrap();
+    for half_hour in 1..24 {
+        assert!(goes_on(busy.session, in_(half_hour * 30)).await, "{half_hour}");
+    }
+    assert!(!goes_on(busy.session, in_(12 * 60)).await, "however busy");
+
+    let customer = sessions.start(id, Role::Customer, now).await.unwrap();
+    assert!(goes_on(customer.session, in_(30 * 24 * 60 - 1)).await);
+    assert!(!goes_on(customer.session, in_(30 * 24 * 60)).await);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_felt_by_other_processes_within_5_seconds() {
+    let world = World::start().await;
+    let now = Timestamp::now();
+    // What another process believes.
+    let elsewhere = Sessions::new(&world.servers.mongo.system);
+    let id = api::core::account::new_id();
+    let (one, two) = (
+        world.app.sessions.start(id, Role::Customer, now).await.unwrap(),
+        world.app.sessions.start(id, Role::Customer, now).await.unwrap(),
+    );
+    assert!(elsewhere.goes_on(one.session, now).await.unwrap() && elsewhere.goes_on(two.session, now).await.unwrap());
+    world.app.sessions.end(one.session, now).await.unwrap();
+    world.app.sessions.end_all(id, None, now).await.unwrap(); // as disabling does
+    let later = now + SignedDuration::from_millis(4_900);
+    assert!(!elsewhere.goes_on(one.session, later).await.unwrap());
+    assert!(!elsewhere.goes_on(two.session, later).await.unwrap());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authentication_store_that_is_down_means_closed() {
+    // Nothing listens there.
+    let nowhere = mongodb::Client::with_uri_str("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=300").await.unwrap();
+    let sessions = Sessions::new(&nowhere.database("x"));
+    let failed = sessions.goes_on(Uuid::new_v4(), Timestamp::now()).await.unwrap_err();
+    let answer = api::problem::ApiError::from(failed);
+    assert_eq!(answer.code(), contract::Code::Unavailable);
+    assert!(axum::response::IntoResponse::into_response(answer).headers().contains_key("retry-after"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +192,6 @@ async fn forged_and_misplaced_tokens_are_worth_nothing() {
             world.visitor().with_token(&world.base, &token).get(path).await.refused(401, "sign_in_required");
         }
     }
-    assert!(Duration::from_secs(600) >= api::core::token::ACCESS_FOR);
+    assert_eq!(api::core::token::ACCESS_FOR, Duration::from_secs(600));
     world.end().await;
 }

@@ -266,6 +266,11 @@ impl World {
         Client::new(&self.base)
     }
 
+    /// One who asks from this address.
+    pub(crate) fn visitor_from(&self, address: [u8; 4]) -> Client {
+        Client::from_address(&self.base, address)
+    }
+
     /// A customer who has just signed in, with [`PASSWORD`]. Signing up is tested elsewhere.
     pub(crate) async fn customer(&self) -> Client {
         let (id, _) = self.account(Role::Customer, None, PASSWORD).await;
