@@ -138,6 +138,28 @@ pub async fn accounts(servers: &Servers, executor: &Executor, keys: Keys, passwo
     Ok(made)
 }
 
+/// Makes this many further customers, who sign in with `password`: for measuring.
+pub async fn customers(servers: &Servers, executor: &Executor, keys: Keys, password: &str, count: u32) -> Result<Vec<SignIn>> {
+    let failed = |error: ApiError| anyhow::anyhow!("make a customer: {error:?}");
+    let accounts = Accounts::new(&servers.mongo.system, servers.vault()?.clone());
+    let hash = Passwords::new(Arc::new(keys))?.hash(password).await.map_err(failed)?;
+    let mut made = Vec::new();
+    for n in 0..count {
+        let id = AccountId(Uuid::new_v5(&NAMESPACE, format!("further customer {n}").as_bytes()));
+        let email = Email::new(&format!("customer.{n}@demo.astro.example"))?;
+        if accounts.by_id(id).await?.is_none() {
+            let now = SystemClock.now();
+            register(executor, CustomerId(id.0), now).await?;
+            let holder = Holder { name: Line::new(&format!("Customer {n}"))?, email: email.clone() };
+            let state = AccountState::Active;
+            let new = NewAccount { id, holder, password: hash.clone(), role: Role::Customer, supplier: None, state };
+            accounts.add(new, now).await.map_err(failed)?;
+        }
+        made.push(SignIn { role: Role::Customer, email: email.to_string(), password: password.to_owned(), totp_secret: None });
+    }
+    Ok(made)
+}
+
 /// The secret of an account's second factor, base 32; made where there is none.
 async fn factor(accounts: &Accounts, account: &Account, now: Timestamp) -> Result<String> {
     let failed = |error: ApiError| anyhow::anyhow!("the second factor of a demo account: {error:?}");

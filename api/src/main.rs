@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use api::{
     app::{App, Servers},
+    audit::{Event, Kind, Trail},
     certificates,
     config::{Config, Listen},
     core::token::Service,
@@ -107,6 +108,9 @@ enum Role {
         /// How many bookings are made over the catalogue
         #[arg(long, default_value_t = 120, value_name = "N")]
         bookings: u32,
+        /// How many further customers are made, who can sign in
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        customers: u32,
     },
     /// Make an authority of our own and the certificates of every server and role, or anew those that end soon (development)
     Certificates {
@@ -281,6 +285,7 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
         Role::Vault(VaultRole::Rotate) => {
             let servers = Servers::connect(&config).await?;
             let wrapped = servers.vault()?.rotate().await.context("wrap the keys of persons again")?;
+            Trail::new(&servers.mongo.system).note(Event::new(Kind::KeysRotated)).await;
             println!("{wrapped} keys are wrapped with the newest master key now; the older ones are not needed any more.");
         }
         Role::Account(AccountRole::Invite { role, email, name, supplier }) => {
@@ -294,11 +299,12 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             println!("Account {} is made. Choose its password until {}:", account.id(), link.until);
             println!("{}/reset#{}", site.trim_end_matches('/'), link.secret);
         }
-        Role::Demo { bookings } => {
+        Role::Demo { bookings, customers } => {
             let servers = Servers::connect(&config).await?;
             roles::check_schema(&servers).await?;
             let executor = servers.executor();
-            let accounts = demo::accounts(&servers, &executor, Keys::load(config.keys()?)?, config.demo_password()?).await?;
+            let mut accounts = demo::accounts(&servers, &executor, Keys::load(config.keys()?)?, config.demo_password()?).await?;
+            accounts.extend(demo::customers(&servers, &executor, Keys::load(config.keys()?)?, config.demo_password()?, customers).await?);
             let sold = demo::sell(&servers, &executor, Keys::load(config.keys()?)?, bookings).await?;
             for account in accounts {
                 println!("{}", serde_json::to_string(&account)?);

@@ -4,7 +4,7 @@ use crate::{Options, database::Database};
 use anyhow::{Context, Result, bail};
 use nats::{Bus, Feed};
 use projections::Databases;
-use serde_json::Value;
+use serde::Deserialize;
 use sqlx::PgPool;
 use std::{
     path::Path,
@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::process::{Child, Command};
+use totp_rs::{Algorithm, Secret, TOTP};
 
 /// How long the start may take.
 const START: Duration = Duration::from_secs(60);
@@ -19,6 +20,30 @@ const START: Duration = Duration::from_secs(60);
 const CONNECTIONS: u32 = 8;
 /// Of the demo accounts.
 const PASSWORD: &str = "bench only, never served";
+
+/// An account that was made for measuring.
+#[derive(Deserialize)]
+pub(crate) struct Demo {
+    pub(crate) role: String,
+    pub(crate) email: String,
+    pub(crate) password: String,
+    #[serde(default)]
+    totp_secret: Option<String>,
+}
+
+impl Demo {
+    /// What signs it in now.
+    pub(crate) fn sign_in(&self) -> Result<serde_json::Value> {
+        let code = match &self.totp_secret {
+            Some(secret) => {
+                let secret = Secret::Encoded(secret.clone()).to_bytes().map_err(|error| anyhow::anyhow!("a secret: {error:?}"))?;
+                Some(TOTP::new(Algorithm::SHA1, 6, 1, 30, secret)?.generate_current()?)
+            }
+            None => None,
+        };
+        Ok(serde_json::json!({ "email": self.email, "password": self.password, "code": code }))
+    }
+}
 
 /// One installation.
 pub(crate) struct Astro {
@@ -50,6 +75,7 @@ impl Astro {
             ("ASTRO_UI", options.ui.display().to_string()),
             ("ASTRO_KEYS", keys.display().to_string()),
             ("ASTRO_DEMO_PASSWORD", PASSWORD.to_owned()),
+            ("ASTRO_LIMITS", "off".to_owned()),
         ];
         let astro = Self {
             program: options.astro.clone(),
@@ -85,9 +111,6 @@ impl Astro {
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
-    pub(crate) fn password(&self) -> &'static str {
-        PASSWORD
-    }
 
     /// Imports the catalogue; answers how many launches it put on sale, and in what time.
     pub(crate) async fn import(&self, demo: &Path) -> Result<(u64, Duration)> {
@@ -103,16 +126,10 @@ impl Astro {
         Ok((scheduled.unsigned_abs(), took))
     }
 
-    /// Demo accounts by role; no demo sales.
-    pub(crate) async fn demo_accounts(&self) -> Result<Vec<(String, String)>> {
-        let text = self.run(&["demo", "--bookings", "0"]).await?;
-        let mut accounts = Vec::new();
-        for line in text.lines().filter(|line| line.starts_with('{')) {
-            let account: Value = serde_json::from_str(line)?;
-            accounts
-                .push((account["role"].as_str().unwrap_or_default().to_owned(), account["email"].as_str().unwrap_or_default().to_owned()));
-        }
-        Ok(accounts)
+    /// The demo accounts, with so many customers more; no demo sales.
+    pub(crate) async fn demo_accounts(&self, customers: usize) -> Result<Vec<Demo>> {
+        let text = self.run(&["demo", "--bookings", "0", "--customers", &customers.to_string()]).await?;
+        text.lines().filter(|line| line.starts_with('{')).map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
     /// Starts every role in one process and waits until it serves.

@@ -21,7 +21,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::{MissedTickBehavior, interval};
-use uuid::Uuid;
 
 /// Seats of the largest launch.
 const SEATS: usize = ROWS_MAX * SEATS_PER_ROW;
@@ -29,8 +28,6 @@ const SEATS: usize = ROWS_MAX * SEATS_PER_ROW;
 const SEATS_EACH: usize = 4;
 /// Customers enough to fill it.
 const CUSTOMERS: usize = SEATS / SEATS_EACH;
-/// Of the customers.
-const PASSWORD: &str = "a long enough password";
 /// Requests of one booking, each a command.
 const COMMANDS: usize = 3;
 /// How much of the most that was reached is offered, to see how long answers take then.
@@ -52,18 +49,18 @@ impl Desk {
     pub(crate) async fn open(astro: &Astro) -> Result<Self> {
         let http = Client::new();
         let address = astro.address().to_owned();
-        let accounts = astro.demo_accounts().await?;
-        let email = accounts.iter().find(|(role, _)| role == "supplier").map(|(_, email)| email.clone()).context("no demo supplier")?;
-        let supplier = sign(&http, &format!("{address}/api/core/session"), &json!({"email": email, "password": astro.password()})).await?;
+        let accounts = astro.demo_accounts(CUSTOMERS).await?;
+        let session = format!("{address}/api/core/session");
+        let supplier = accounts.iter().find(|account| account.role == "supplier").context("no demo supplier")?;
+        let supplier = sign(&http, &session, &supplier.sign_in()?).await?;
         let rocket = json!({"name": "Bench", "range": "mars", "rows": ROWS_MAX, "seats_per_row": SEATS_PER_ROW});
         let mut wire = Wire::connect(&address).await?;
         let rocket = wire.command(&supplier, Method::POST, "/api/supplier/rockets", &rocket).await?["id"].clone();
         let spaceports = http.get(format!("{address}/api/supplier/spaceports")).header(header::COOKIE, &supplier).send().await?;
         let spaceport = spaceports.error_for_status()?.json::<Value>().await?[0]["id"].clone();
         let mut customers = Vec::new();
-        for n in 0..CUSTOMERS {
-            let account = json!({"name": format!("Bench {n}"), "email": format!("bench-{}@example.org", Uuid::new_v4().simple()), "password": PASSWORD});
-            customers.push(sign(&http, &format!("{address}/api/core/accounts"), &account).await?);
+        for account in accounts.iter().filter(|account| account.role == "customer").take(CUSTOMERS) {
+            customers.push(sign(&http, &session, &account.sign_in()?).await?);
         }
         Ok(Self(Arc::new(Inner { address, supplier, rocket, spaceport, customers })))
     }

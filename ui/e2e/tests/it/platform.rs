@@ -14,6 +14,7 @@ use tokio::{
     net::TcpStream,
     process::{Child, Command},
 };
+use totp_rs::{Algorithm, Secret, TOTP};
 use uuid::Uuid;
 
 /// How long the start may take on a busy machine.
@@ -23,8 +24,8 @@ const PASSWORD: &str = "journeys of a test";
 
 pub struct Platform {
     pub address: String,
-    /// E-mail by role.
-    pub demo: BTreeMap<String, String>,
+    /// E-mail and the secret of the second factor, by role.
+    pub demo: BTreeMap<String, (String, Option<String>)>,
     folder: PathBuf,
     environment: Vec<(&'static str, String)>,
     _child: Child,
@@ -77,7 +78,7 @@ impl Platform {
         for line in accounts.lines().filter(|line| line.starts_with('{')) {
             let account: Value = serde_json::from_str(line)?;
             let text = |field: &str| account[field].as_str().map(str::to_owned).context(field.to_owned());
-            demo.insert(text("role")?, text("email")?);
+            demo.insert(text("role")?, (text("email")?, text("totp_secret").ok()));
         }
         let log = std::fs::File::create(folder.join("astro.log"))?;
         let child = command(&environment, &["all", "--mailbox", &format!("127.0.0.1:{smtp}")])
@@ -145,11 +146,23 @@ pub fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
+/// The code that an app with this secret shows now.
+pub fn code(secret: &str) -> Result<String> {
+    let secret = Secret::Encoded(secret.to_owned()).to_bytes().map_err(|error| anyhow::anyhow!("a secret: {error:?}"))?;
+    Ok(TOTP::new(Algorithm::SHA1, 6, 1, 30, secret)?.generate_current()?)
+}
+
 /// Signs in at a desk with the demo account of a role.
 pub async fn sign_in(browser: &Browser, platform: &Platform, desk: &str, role: &str) -> Result<()> {
+    let (email, secret) = platform.demo.get(role).with_context(|| format!("a demo {role}"))?;
     browser.open(desk).await?;
-    browser.fill("E-mail", platform.demo.get(role).with_context(|| format!("a demo {role}"))?).await?;
+    browser.fill("E-mail", email).await?;
     browser.fill("Password", platform.password()).await?;
     browser.click("Sign in").await?;
+    if let Some(secret) = secret {
+        browser.sees("The six digits").await?;
+        browser.fill("Code", &code(secret)?).await?;
+        browser.click("Sign in").await?;
+    }
     browser.sees("Sign out").await
 }
