@@ -163,7 +163,13 @@ fn json_content(headers: &HeaderMap) -> Answer<()> {
     }
 }
 
+/// How a text says that it holds the one character which no database takes.
+const NUL_ESCAPED: &[u8] = b"\\u0000";
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+    if bytes.windows(NUL_ESCAPED.len()).any(|part| part == NUL_ESCAPED) {
+        return Err(ApiError::new(Code::BadRequest, "The body holds a character that is no text (U+0000). Send it without."));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         ApiError::new(Code::BadRequest, format!("The body cannot be read: {error}."))
             .with(json!({ "line": error.line(), "column": error.column() }))
@@ -179,6 +185,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
         let query = parts.uri.query().unwrap_or_default();
+        if query.contains("%00") {
+            return Err(ApiError::new(Code::BadRequest, "The query holds a character that is no text (%00). Send it without."));
+        }
         let given: Vec<&str> = query.split('&').filter(|pair| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty())).collect();
         let bad = |error: &dyn std::fmt::Display| ApiError::new(Code::BadRequest, format!("The query cannot be read: {error}."));
         let uri: http::Uri = format!("/?{}", given.join("&")).parse().map_err(|error: http::uri::InvalidUri| bad(&error))?;
@@ -197,6 +206,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        if parts.uri.path().contains("%00") {
+            return Err(ApiError::not_found());
+        }
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => match error.kind() {

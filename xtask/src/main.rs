@@ -6,6 +6,7 @@ mod astro;
 mod bench;
 mod check;
 mod down;
+mod fuzz;
 mod instance;
 mod licences;
 mod lists;
@@ -15,6 +16,7 @@ mod paths;
 mod postgres;
 mod process;
 mod sbom;
+mod schemathesis;
 mod server;
 mod servers;
 mod shared_builds;
@@ -74,6 +76,20 @@ enum Command {
         /// Where to; `target/sbom.json` when left out
         file: Option<std::path::PathBuf>,
     },
+    /// Fuzz what reads strangers' bytes: tokens, envelopes, catalogue rows, queries
+    Fuzz {
+        /// For how long, each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only these targets
+        targets: Vec<String>,
+    },
+    /// Ask every operation of the four OpenAPI documents as every role, on a platform of its own
+    Schemathesis {
+        /// Examples for each operation
+        #[arg(long, default_value_t = 25)]
+        examples: u32,
+    },
     /// Copy the public database of advisories from a folder that holds it
     Advisories {
         /// The folder, with `crates/<name>/RUSTSEC-….md` in it
@@ -100,6 +116,8 @@ fn main() -> ExitCode {
             Command::Servers => test::serve(&paths),
             Command::Bench { args } => bench::run(&paths, &args),
             Command::Check { gates } => check::run(&paths, &gates),
+            Command::Fuzz { seconds, targets } => fuzz::run(&paths, seconds, &targets),
+            Command::Schemathesis { examples } => schemathesis::run(&paths, examples),
             Command::Sbom { file } => sbom::run(&paths, file.as_deref()),
             Command::Advisories { database } => advisories::copy(&paths, &database),
             Command::Ui { dev } => ui::run(&paths, if dev { Profile::Quick } else { Profile::Small }),

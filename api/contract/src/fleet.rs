@@ -145,7 +145,7 @@ pub struct AbortQuote {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Outcome {
     /// It flew.
-    Launched,
+    Launched {}, // with brackets, or serde lets fields it does not know pass
     /// It did not survive.
     Failed {
         /// One line about it.

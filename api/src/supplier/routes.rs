@@ -125,7 +125,7 @@ async fn bookings(
     let (id, _) = app.own_launch(member, &launch).await?;
     let stale = app.operations_are_stale(at_least.as_ref()).await;
     let wanted = BookingQuery { launch: Some(id), listing, ..BookingQuery::default() };
-    let page = app.views.operations.bookings(&wanted, &|kind, text| app.blind(kind, text)).await?;
+    let page = app.desk_bookings(&wanted).await?;
     let mut page = app.open_manifest(page).await?;
     page.stale = stale;
     Ok(read(stale, page))
@@ -281,7 +281,7 @@ async fn outcome(
 ) -> Answer<(StatusCode, Position)> {
     let now = app.clock.now();
     let command = match body {
-        Outcome::Launched => launch::Command::MarkLaunched { now },
+        Outcome::Launched {} => launch::Command::MarkLaunched { now },
         Outcome::Failed { reason } => {
             launch::Command::MarkFailed { reason: Line::new(&reason).map_err(|why| ApiError::field("reason", why))?, now }
         }

@@ -256,6 +256,9 @@ fn every_body_refuses_fields_it_does_not_know() {
     let mut seen = 0;
     for (name, operation) in operations::all() {
         let Some(schema) = &operation.body else { continue };
+        if schema["oneOf"].is_array() {
+            continue; // of which the documents cannot say it; tried below
+        }
         assert_eq!(schema["additionalProperties"], json!(false), "{name}: {schema}");
         seen += 1;
     }
@@ -263,7 +266,7 @@ fn every_body_refuses_fields_it_does_not_know() {
 }
 
 /// Where routes are made by hand, outside the documents: what tells whether a process lives, figures on a listener of their own, the
-/// documents themselves, the answer for what is not there, and pages.
+/// documents themselves, the answer for what is not there, what is passed on to the core service, and pages.
 #[test]
 fn no_route_is_outside_the_documents() {
     let mut found = BTreeMap::new();
@@ -283,7 +286,7 @@ fn no_route_is_outside_the_documents() {
             }
         }
     }
-    let known = [("services.rs", 2), ("web/health.rs", 2), ("web/metrics.rs", 1), ("web/pages.rs", 1)];
+    let known = [("services.rs", 2), ("web/forward.rs", 2), ("web/health.rs", 2), ("web/metrics.rs", 1), ("web/pages.rs", 1)];
     let known: BTreeMap<String, usize> = known.map(|(file, routes)| (file.to_owned(), routes)).into();
     assert_eq!(found, known, "a route that no document has: use `routes!`, or say here why not");
 }
@@ -322,8 +325,12 @@ async fn steps_out_of_order_and_prices_of_ones_own_are_refused() {
         .await;
     let paid = booking.to_string();
     assert!(paid.contains(&Flight::default().dollars.to_string()), "{paid}");
+    let outcome = format!("/api/supplier/launches/{slug}/outcome");
+    world.supplier().await.ask(&outcome, &json!({ "outcome": "launched", "price": 1 })).await.refused(400, "bad_request");
     // A refund other than the one quoted is not given.
-    ada.ask(&format!("{mine}/cancellation"), &json!({ "refund": "999999999" })).await.refused(409, "quote_changed");
+    ada.ask(&format!("{mine}/cancellation"), &json!({ "refund": { "minor": 999_999_999, "currency": "USD" } }))
+        .await
+        .refused(409, "quote_changed");
     assert_eq!(world.state(launch).await.manifest().unwrap().taken.len(), 1);
     world.end().await;
 }

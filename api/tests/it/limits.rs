@@ -66,7 +66,7 @@ async fn addresses_and_headers_have_a_length() {
     let request = visitor.request(Method::GET, "/api/customer/launches").header("x-long", "x".repeat(20_000));
     visitor.send(request).await.refused(431, "headers_too_large");
     let many = (0..70).fold(visitor.request(Method::GET, "/api/customer/launches"), |request, n| request.header(format!("x-{n}"), "1"));
-    visitor.send(many).await.refused(431, "headers_too_large");
+    assert_eq!(visitor.send(many).await.status, 431, "by the listener itself, which says no more");
     // Beyond what the listener itself takes, the answer is bare and the connection closed.
     let mut stream = TcpStream::connect(world.base.trim_start_matches("http://")).await.unwrap();
     let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(1_000_000));

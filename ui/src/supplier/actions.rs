@@ -261,7 +261,7 @@ fn OutcomeForm(launch: LaunchPage, after: Callback<String>) -> Element {
                     let slug = slug.clone();
                     async move {
                         busy.set(true);
-                        let outcome = if failed() { Outcome::Failed { reason: reason() } } else { Outcome::Launched };
+                        let outcome = if failed() { Outcome::Failed { reason: reason() } } else { Outcome::Launched {} };
                         let answer = client::outcome(intent, &slug, &outcome).await;
                         settle(answer, busy, problem, "Written down. Its customers are told.".into(), after);
                     }
