@@ -19,7 +19,12 @@ pub fn position(at: &StreamVersion) -> Position {
     AppendHeaders([(POSITION, at.to_string())])
 }
 
+/// Word of it when a read is older than asked for.
+pub fn older(stale: bool) -> AppendHeaders<Option<(HeaderName, &'static str)>> {
+    AppendHeaders(stale.then_some((STALE, "true")))
+}
+
 /// A read, with word of it when it is older than asked for.
 pub fn read<T>(stale: bool, body: T) -> Read<T> {
-    (AppendHeaders(stale.then_some((STALE, "true"))), Json(body))
+    (older(stale), Json(body))
 }

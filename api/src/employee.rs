@@ -52,7 +52,7 @@ async fn bookings(
     let listing = listing(query.page, query.per_page, query.search)?;
     let wanted = BookingQuery { status: query.status, listing, ..BookingQuery::default() };
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let page = app.views.operations.bookings(&wanted, &|kind, text| app.blind(kind, text)).await?;
+    let page = app.desk_bookings(&wanted).await?;
     let mut page = app.open_row_page(page).await?;
     page.stale = stale;
     Ok(read(stale, page))

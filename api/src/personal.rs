@@ -14,7 +14,7 @@ use domain::{
     passenger::{NamedPassenger, SealedPassenger, age_at},
     sealed::Blind,
 };
-use projections::{Closed, EMAIL, WORD, words};
+use projections::{BookingQuery, Closed, EMAIL, WORD, words};
 use std::collections::{BTreeMap, BTreeSet};
 use vault::{PersonId, Place, Vault, VaultError};
 
@@ -89,6 +89,15 @@ fn shown(seat: Seat, passenger: Option<Passenger>) -> SeatPassenger {
 }
 
 impl App {
+    /// Bookings as the desks list them. Nobody who was erased is found by name.
+    pub(crate) async fn desk_bookings(&self, query: &BookingQuery) -> Answer<Page<Closed<BookingRow>>> {
+        let (views, blinding) = (&self.views.operations, |kind: &str, text: &str| self.blind(kind, text));
+        let found = views.found_by_passengers(&query.listing.search, &blinding).await?;
+        let people: Vec<PersonId> = found.into_iter().map(PersonId::from).collect();
+        let gone: Vec<CustomerId> = self.vault.erased(&people).await?.into_iter().map(|person| CustomerId(person.0)).collect();
+        Ok(views.bookings(query, &blinding, &gone).await?)
+    }
+
     /// A blind word, for searches.
     pub(crate) fn blind(&self, kind: &str, text: &str) -> Blind {
         self.vault.blind(kind, text)

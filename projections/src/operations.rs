@@ -13,7 +13,7 @@ use crate::{
     words::sought_blind,
 };
 use contract::{
-    BookingId, LaunchId, Listing, Money, Page, RocketId, Status, SupplierId,
+    BookingId, CustomerId, LaunchId, Listing, Money, Page, RocketId, Status, SupplierId,
     booking::{BookingStatus, Trip},
     finance::{BookingRow, Today},
     fleet::{Rocket, Spaceport, Supplier, SupplierSummary},
@@ -29,6 +29,8 @@ use uuid::Uuid;
 
 /// The schema of these views.
 pub const SCHEMA: &str = "operations";
+/// How many customers are looked at whether they were erased, of those a search finds.
+const CUSTOMERS_MAX: i64 = 1_000;
 /// How many streams a search finds.
 const HITS_MAX: i64 = 20;
 /// How many bookings and launches the day's page shows.
@@ -150,33 +152,58 @@ impl OperationsViews {
         Ok(moments.into_iter().map(Timestamp::from).collect())
     }
 
-    /// Bookings with what their launch says, newest first. Words are looked for in reference, launch and passengers, these by `blinding`.
-    pub async fn bookings(&self, query: &BookingQuery, blinding: Blinding<'_>) -> Result<Page<Closed<BookingRow>>, ReadFault> {
+    /// The customers whose passengers a search would find, so that those who were erased can be left out of it; at most 1 000.
+    pub async fn found_by_passengers(&self, search: &str, blinding: Blinding<'_>) -> Result<Vec<CustomerId>, ReadFault> {
+        let blind: Vec<String> = sought_blind(search, blinding).into_iter().map(|sought| format!("'{}'", sought.blind)).collect();
+        if blind.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = "SELECT DISTINCT customer FROM operations.bookings WHERE search @@ $1::tsquery LIMIT $2";
+        let found: Vec<String> = sqlx::query_scalar(statement).bind(blind.join(" | ")).bind(CUSTOMERS_MAX).fetch_all(&self.pool).await?;
+        Ok(found.iter().filter_map(|customer| customer.parse().ok()).collect())
+    }
+
+    /// Bookings with what their launch says, newest first. Words are looked for in reference, launch and passengers, these by `blinding` and
+    /// not where the customer is one of `gone`.
+    pub async fn bookings(
+        &self,
+        query: &BookingQuery,
+        blinding: Blinding<'_>,
+        gone: &[CustomerId],
+    ) -> Result<Page<Closed<BookingRow>>, ReadFault> {
         let position = self.position().await?;
         let Part { page, per_page, skip } = part(query.listing.page, query.listing.per_page);
         let which = "FROM operations.bookings b JOIN operations.launches l ON l.id = b.launch \
              WHERE ($1::text IS NULL OR l.supplier = $1) AND ($2::text IS NULL OR b.launch = $2) \
              AND ($3::text IS NULL OR CASE WHEN b.status = 'confirmed' AND l.status = 'launched' THEN 'flown' ELSE b.status END = $3) \
-             AND NOT EXISTS (SELECT FROM unnest($4::text[]) word \
-                 WHERE NOT b.search @@ word::tsquery AND NOT l.search @@ word::tsquery)";
-        let words: Vec<String> = sought_blind(&query.listing.search, blinding)
+             AND NOT EXISTS (SELECT FROM unnest($4::text[], $5::text[]) sought (word, blind) \
+                 WHERE NOT coalesce(b.search @@ word::tsquery OR l.search @@ word::tsquery, false) \
+                 AND NOT (b.search @@ blind::tsquery AND b.customer <> ALL ($6::text[])))";
+        let (words, blind): (Vec<Option<String>>, Vec<String>) = sought_blind(&query.listing.search, blinding)
             .into_iter()
-            .map(|sought| match sought.begins {
-                Some(word) => format!("{word}:* | '{}'", sought.blind),
-                None => format!("'{}'", sought.blind),
-            })
-            .collect();
+            .map(|sought| (sought.begins.map(|word| format!("{word}:*")), format!("'{}'", sought.blind)))
+            .unzip();
+        let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
         let (supplier, launch) = (query.supplier.map(|id| id.to_string()), query.launch.map(|id| id.to_string()));
         let status = query.status.map(status_word);
         let count = format!("SELECT count(*) {which}");
-        let rows = format!("SELECT b.doc, l.doc {which} ORDER BY b.held_at DESC, b.id LIMIT $5 OFFSET $6");
+        let rows = format!("SELECT b.doc, l.doc {which} ORDER BY b.held_at DESC, b.id LIMIT $7 OFFSET $8");
         let (total, rows) = tokio::try_join!(
-            sqlx::query_scalar::<_, i64>(&count).bind(&supplier).bind(&launch).bind(status).bind(&words).fetch_one(&self.pool),
+            sqlx::query_scalar::<_, i64>(&count)
+                .bind(&supplier)
+                .bind(&launch)
+                .bind(status)
+                .bind(&words)
+                .bind(&blind)
+                .bind(&gone)
+                .fetch_one(&self.pool),
             sqlx::query(&rows)
                 .bind(&supplier)
                 .bind(&launch)
                 .bind(status)
                 .bind(&words)
+                .bind(&blind)
+                .bind(&gone)
                 .bind(i64::from(per_page))
                 .bind(signed(skip))
                 .fetch_all(&self.pool),
@@ -279,7 +306,7 @@ impl OperationsViews {
             finance.captured_since(midnight),
             finance.by_month(now),
             finance.revenue_by_launch(&few),
-            self.bookings(&newest, &|_, text| Blind::from_text(text.to_owned())), // nothing is sought
+            self.bookings(&newest, &|_, text| Blind::from_text(text.to_owned()), &[]), // nothing is sought
         )?;
         let today = Today {
             captured_today,

@@ -7,6 +7,7 @@ use crate::{
     guards::Sealing,
     held::Held,
 };
+use aws_lc_rs::hmac;
 use domain::sealed::{Blind, Sealed};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{
@@ -118,6 +119,12 @@ impl Vault {
         asked.iter().map(open).collect()
     }
 
+    /// Which of these were erased.
+    pub async fn erased(&self, people: &[PersonId]) -> Result<Vec<PersonId>, VaultError> {
+        let known = self.find_many(&people.iter().copied().collect()).await?;
+        Ok(known.into_iter().filter(|(_, found)| matches!(found, Found::Erased)).map(|(person, _)| person).collect())
+    }
+
     /// Deletes the key of `person` for ever; what was sealed with it is gone. False when it was so already. Felt by other processes within
     /// five seconds. The installation itself is never erased.
     pub async fn erase(&self, person: PersonId) -> Result<bool, VaultError> {
@@ -140,6 +147,14 @@ impl Vault {
     #[must_use]
     pub fn blind(&self, kind: &str, text: &str) -> Blind {
         blind(&self.0.master.index, kind, text)
+    }
+
+    /// A digest of something personal that nobody else can make: to compare with, not to guess from.
+    #[must_use]
+    pub fn keyed(&self, digest: &[u8; 32]) -> [u8; 32] {
+        let mut keyed = [0; 32];
+        keyed.copy_from_slice(hmac::sign(&self.0.master.index, digest).as_ref());
+        keyed
     }
 
     /// Wraps every data key that an older master key wrapped with the newest one; says how many. May be stopped and run again.

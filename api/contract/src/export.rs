@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Export {
     /// When this was written.
     pub made_at: Timestamp,
+    /// Whether the bookings are older than the `Astro-Position` asked for.
+    #[serde(default)]
+    pub stale: bool,
     /// The account.
     pub account: ExportedAccount,
     /// Bookings with their passengers, payments and refunds, newest first.

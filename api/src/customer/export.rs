@@ -3,10 +3,11 @@
 mod page;
 
 use crate::{
+    answer::older,
     app::App,
     audit::{Event, Kind},
     authority::{Customer, SignedIn},
-    extract::Query,
+    extract::{AtLeast, Query},
     problem::{Answer, ApiError},
     web::address::Address,
 };
@@ -62,16 +63,18 @@ async fn export(
     address: Address,
     customer: Customer,
     SignedIn(claims): SignedIn,
+    AtLeast(at_least): AtLeast,
     Query(InForm { format }): Query<InForm>,
 ) -> Answer<Response> {
-    let export = app.gather(customer, claims.sid).await?;
+    let stale = app.customer_is_stale(at_least.as_ref()).await;
+    let export = Export { stale, ..app.gather(customer, claims.sid).await? };
     app.trail.note(Event::new(Kind::DataExported).account(customer.account).address(&address)).await;
     let saved = |name: &str| AppendHeaders([(CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))]);
     Ok(match format {
-        Format::Json => (saved("astro-bookings.json"), Json(export)).into_response(),
+        Format::Json => (older(stale), saved("astro-bookings.json"), Json(export)).into_response(),
         Format::Html => {
             let html = AppendHeaders([(CONTENT_TYPE, "text/html; charset=utf-8")]);
-            (saved("astro-bookings.html"), html, page::render(&export)).into_response()
+            (older(stale), saved("astro-bookings.html"), html, page::render(&export)).into_response()
         }
     })
 }
@@ -85,6 +88,7 @@ impl App {
         let mails = self.notifications.to_person(customer.account.0, ITEMS_MAX.into()).await?;
         Ok(Export {
             made_at: now,
+            stale: false,
             account: ExportedAccount {
                 id: customer.account,
                 name: person.name.clone(),

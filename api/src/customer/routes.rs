@@ -18,7 +18,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use commands::Done;
+use commands::{Ask, Done};
 use contract::{
     BookingId, Code, Listing, Page, Problem, RefundId, Seat,
     booking::{Cancel, Held, HoldSeats, NamePassengers, Paid, Pay, QuoteAnswer, Trip},
@@ -159,7 +159,10 @@ async fn name_passengers(
         policies: Box::new((*app.policies.now().await?).clone()),
         now: app.clock.now(),
     };
-    let done = app.executor.execute::<Launch>(&launch, command, &customer.ask(key)).await?;
+    let ask = customer.ask(key);
+    // What the key is compared by is kept for ever: nobody is to guess names from it.
+    let ask = Ask { request_hash: app.vault.keyed(&ask.request_hash), ..ask };
+    let done = app.executor.execute::<Launch>(&launch, command, &ask).await?;
     Ok((StatusCode::NO_CONTENT, position(&done.at)))
 }
 

@@ -15,6 +15,7 @@ const ANSWER_FOR: Duration = Duration::from_secs(2);
 struct Ready {
     postgres: bool,
     mongo: bool,
+    vault: bool,
     nats: bool,
     views: bool,
 }
@@ -30,13 +31,14 @@ async fn answers<T, E>(asked: impl Future<Output = Result<T, E>>) -> bool {
 }
 
 async fn ready(State((app, services)): State<(App, Vec<Service>)>) -> impl IntoResponse {
-    let (postgres, mongo, views) = tokio::join!(
+    let (postgres, mongo, vault, views) = tokio::join!(
         answers(sqlx::query("SELECT 1").execute(&app.pool)),
         answers(async { app.system.run_command(doc! { "ping": 1 }).await }),
+        answers(app.vault.check()),
         answers(app.views_are_caught_up(&services)),
     );
-    let ready = Ready { postgres, mongo, nats: app.feed.bus().is_some_and(nats::Bus::connected), views };
-    // NATS is transport: without it everything goes on, a little slower.
+    let ready = Ready { postgres, mongo, vault, nats: app.feed.bus().is_some_and(nats::Bus::connected), views };
+    // NATS is transport: without it everything goes on, a little slower. Without the vault launches are shown still.
     let status = if ready.postgres && ready.mongo && ready.views { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(ready))
 }

@@ -241,6 +241,7 @@ async fn a_customer_takes_everything_along_and_is_forgotten() {
     let shown = employee.get(&format!("/api/employee/bookings/{booking}")).await.ok();
     let one = &shown["booking"]["passengers"][0];
     assert_eq!((one["name"].as_str(), one["email"].as_str(), &one["born"]), (Some("Details erased"), Some(""), &Value::Null));
+    assert_eq!(employee.get("/api/employee/bookings?search=quartermain").await.ok()["total"], 0, "nor found by name");
     nobody_finds(&world, launch, &slug.to_string(), &booking, account).await;
     let words = ["zenobia", "quartermain", "5550199", email.as_str()];
     let kept = kept(&world).await.to_lowercase();

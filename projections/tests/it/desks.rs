@@ -1,6 +1,6 @@
 //! What suppliers and employees see.
 
-use crate::world::{NOW, blind, booking, launch, plan, rocket, supplier, world};
+use crate::world::{NOW, blind, booking, customer, launch, plan, rocket, supplier, world};
 use contract::{Listing, Money, Status, booking::BookingStatus};
 use domain::launch::{self as launches, Launch};
 use jiff::SignedDuration;
@@ -32,7 +32,7 @@ async fn the_desks_show_launches_bookings_and_money() {
         assert_eq!(operations.departures_of(rocket(0), Some(launch(0))).await.unwrap(), [plan(6).departs_at, plan(9).departs_at]);
 
         let bookings = async |query: BookingQuery| {
-            let page = operations.bookings(&query, &blind).await.unwrap();
+            let page = operations.bookings(&query, &blind, &[]).await.unwrap();
             assert_eq!(page.total as usize, page.items.len());
             let mut ids: Vec<_> = page.items.iter().map(|row| row.booking).collect();
             ids.sort();
@@ -52,6 +52,13 @@ async fn the_desks_show_launches_bookings_and_money() {
         assert_eq!(bookings(listed("Ada@Example.org")).await.len(), 4, "all but the one who is not named yet");
         assert_eq!(bookings(listed("nobody")).await, []);
         assert_eq!(bookings(listed("~")).await.len(), 5);
+        // Whoever is gone is found by the launch and the reference, not by name.
+        let mut found = operations.found_by_passengers("lovelace", &blind).await.unwrap();
+        found.sort();
+        assert_eq!(found, [1, 2, 3, 5].map(customer));
+        let without = async |words: &str| operations.bookings(&listed(words), &blind, &[customer(3)]).await.unwrap().total;
+        assert_eq!((without("lovelace").await, without("lovelace ariane").await, without("ada@example.org").await), (3, 0, 3));
+        assert_eq!((without("ariane").await, without(&booking(3).reference()).await), (2, 1));
         let reference = booking(5).reference();
         assert_eq!(bookings(listed(&reference.to_lowercase())).await, [5].map(booking));
 

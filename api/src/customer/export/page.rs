@@ -124,6 +124,7 @@ mod tests {
         let evil = "<script>alert('1')</script>\"&";
         let export = Export {
             made_at: Timestamp::UNIX_EPOCH,
+            stale: false,
             account: ExportedAccount {
                 id: AccountId(uuid::Uuid::nil()),
                 name: evil.to_owned(),
