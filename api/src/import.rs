@@ -16,6 +16,7 @@ use domain::{
     spaceport::Place,
 };
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use put::{IN_FLIGHT_MAX, Outcome, Put};
 use row::{AGENCY_COLUMNS, LAUNCH_COLUMNS, flights, suppliers};
 use std::{
@@ -153,6 +154,16 @@ fn supplier_of_state(code: &str) -> SupplierId {
 #[must_use]
 pub fn launch_of_tag(tag: &str) -> LaunchId {
     LaunchId::derived(NAMESPACE, &format!("launch:{tag}"))
+}
+
+/// Reads what two files hold without importing anything: every row that would be refused.
+pub fn look_through(agencies: &[u8], launches: &[u8], now: Timestamp) -> Result<Vec<Refused>, Unusable> {
+    let mut refused = Vec::new();
+    let agencies = table::parse("agencies".to_owned(), agencies, AGENCY_COLUMNS)?;
+    let launches = table::parse("launches".to_owned(), launches, LAUNCH_COLUMNS)?;
+    let mut suppliers = suppliers(agencies, "agencies", &mut refused);
+    flights(launches, "launches", &mut suppliers, now, &mut refused);
+    Ok(refused)
 }
 
 /// Imports the catalogue. Running it again, also after a crash, adds what is missing and changes nothing else.

@@ -91,9 +91,13 @@ pub(super) fn read(path: &Path, columns: &[&'static str]) -> Result<Vec<Result<R
     if metadata.len() > FILE_BYTES_MAX {
         return Err(Unusable::TooLarge { file });
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    parse(file.clone(), &std::fs::read(path).map_err(unreadable)?, columns)
+}
+
+/// Every row of what a file holds, in order; `file` is its name.
+pub(super) fn parse(file: String, bytes: &[u8], columns: &[&'static str]) -> Result<Vec<Result<Row, Broken>>, Unusable> {
     // A character cut in two at the very end is half a file, not another kind of file: its last row is refused below.
-    let (text_to, cut) = match std::str::from_utf8(&bytes) {
+    let (text_to, cut) = match std::str::from_utf8(bytes) {
         Ok(_) => (bytes.len(), false),
         Err(error) => (error.valid_up_to(), error.error_len().is_none()),
     };

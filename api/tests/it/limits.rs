@@ -1,6 +1,9 @@
 //! How much is too much: requests, headers, addresses, bodies, and clients that take their time.
 
-use crate::{client::Client, world::World};
+use crate::{
+    client::Client,
+    world::{PASSWORD, World},
+};
 use api::{
     audit::Kind,
     web::limits::{CONNECTIONS_PER_ADDRESS_MAX, Width},
@@ -155,4 +158,39 @@ async fn an_address_has_so_many_connections() {
 fn every_kind_has_its_own_word() {
     let words: std::collections::BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(words.len(), Kind::ALL.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_a_denial_and_a_limit_each_leave_an_entry() {
+    let world = limited_world().await;
+    let (account, email) = world.account(Role::Customer, None, PASSWORD).await;
+    let client = world.visitor();
+    let form = |password: &str| json!({ "email": email.to_string(), "password": password });
+    client.post("/api/core/session", &form("not the one it is")).await.refused(401, "wrong_credentials");
+    client.post("/api/core/session", &form(PASSWORD)).await.ok();
+    client.get("/api/core/logs").await.refused(403, "forbidden");
+    client
+        .send(client.request(Method::DELETE, "/api/core/session").header("origin", "https://evil.example"))
+        .await
+        .refused(403, "foreign_origin");
+    until_limited(&world.visitor(), Method::POST, "/api/core/password/forgotten", 20).await;
+    let auditor = world.with_role(Role::Auditor, None).await;
+    for (kind, known) in [("sign_in_failed", true), ("signed_in", true), ("denied", true), ("foreign_origin", false), ("limited", false)] {
+        let path = format!("/api/core/security-events?kind={kind}");
+        let page = auditor.until(&path, |page| page["total"].as_u64() > Some(0)).await;
+        let event = &page["items"][0];
+        assert_eq!((&event["kind"], &event["address"]), (&json!(kind), &json!("127.0.0.1")), "{event}");
+        if known {
+            assert_eq!(event["account"], json!(account.to_string()), "{event}");
+        }
+    }
+    // Who is asked for is found, and nothing else; what is asked for wrongly is refused.
+    let mine = auditor.get(&format!("/api/core/security-events?account={account}")).await.ok();
+    assert!(mine["items"].as_array().unwrap().iter().all(|event| event["account"] == json!(account.to_string())), "{mine}");
+    auditor.get("/api/core/security-events?kind=nothing").await.refused(400, "bad_request");
+    // Once a person is erased, from where they came is forgotten.
+    world.app.trail.forget(account).await.unwrap();
+    let mine = auditor.get(&format!("/api/core/security-events?account={account}")).await.ok();
+    assert!(mine["items"].as_array().unwrap().iter().all(|event| event["address"] == ""), "{mine}");
+    world.end().await;
 }
