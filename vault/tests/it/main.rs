@@ -154,3 +154,20 @@ async fn after_a_rotation_the_old_master_key_is_not_needed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_only_shows_personal_data_can_delete_no_key() {
+    world(async |_, url| {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let statement = "SELECT privilege FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) privilege \
+             WHERE has_table_privilege('astro_vault', 'data_keys', privilege)";
+        let may: Vec<String> = sqlx::query_scalar(statement).fetch_all(&mut connection).await.unwrap();
+        assert_eq!(may, ["SELECT"]);
+        let any: bool = sqlx::query_scalar("SELECT has_any_column_privilege('astro_vault', 'data_keys', 'INSERT, UPDATE')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(!any);
+    })
+    .await;
+}
