@@ -40,7 +40,7 @@ const TEXT_LIMIT: u64 = 2 * 1024 * 1024;
 
 type Gate = (&'static str, fn(&Paths, &Path, &Progress) -> Result<()>);
 
-const GATES: [Gate; 13] = [
+const GATES: [Gate; 14] = [
     ("format", format),
     ("arrows between our crates", arrows),
     ("the domain is pure", purity),
@@ -48,6 +48,7 @@ const GATES: [Gate; 13] = [
     ("banned crates", banned),
     ("known advisories", known_advisories),
     ("no paths of one machine", machine_paths),
+    ("no secrets", secrets),
     ("clippy", clippy),
     ("clippy for the browser", clippy_browser),
     ("documentation", documentation),
@@ -224,15 +225,20 @@ fn known_advisories(paths: &Paths, _: &Path, progress: &Progress) -> Result<()> 
     Ok(())
 }
 
+/// The names of all tracked files.
+fn tracked(paths: &Paths) -> Result<Vec<String>> {
+    let names = process::output(Command::new("git").args(["-c", "safe.directory=*", "ls-files", "-z"]).current_dir(&paths.root))?;
+    Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
 /// A clone must work anywhere: no tracked file names a folder or an internal host of the machine it was written on.
 fn machine_paths(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
     let mut words = vec![["/ro", "ot/"].concat(), ["/wo", "rk/"].concat(), paths.root.display().to_string()];
     words.extend(std::env::var("HOME").ok().filter(|home| home.len() > "/root".len()));
     words.extend(hosts_of_mirrors());
-    let tracked = process::output(Command::new("git").args(["-c", "safe.directory=*", "ls-files", "-z"]).current_dir(&paths.root))?;
     let mut wrong = Vec::new();
-    for name in tracked.split('\0').filter(|name| !name.is_empty()) {
-        let file = paths.root.join(name);
+    for name in tracked(paths)? {
+        let file = paths.root.join(&name);
         if !fs::metadata(&file).is_ok_and(|meta| meta.is_file() && meta.len() <= TEXT_LIMIT) {
             continue; // deleted in the work tree, a link, or data
         }
@@ -241,6 +247,34 @@ fn machine_paths(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
         for (number, line) in content.lines().enumerate() {
             if let Some(word) = words.iter().find(|word| names(line, word)) {
                 wrong.push(format!("{name}:{}: {word}", number + 1));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// How secrets of others' services, and keys as files, begin. Put together, so that this line is none.
+fn marks_of_secrets() -> Vec<String> {
+    let keys = ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "].map(|kind| ["-----BEGIN ", kind, "PRIVATE KEY", "-----"].concat());
+    let tokens = [["gh", "p_"], ["github_", "pat_"], ["gl", "pat-"], ["AK", "IA"], ["sk_", "live_"], ["xo", "xb-"], ["AI", "zaSy"]];
+    keys.into_iter().chain(tokens.map(|parts| parts.concat())).collect()
+}
+
+/// No tracked file holds a private key or a token; keys are made where the platform first starts.
+fn secrets(paths: &Paths, _: &Path, _: &Progress) -> Result<()> {
+    let marks = marks_of_secrets();
+    let mut wrong = Vec::new();
+    for name in tracked(paths)? {
+        let Ok(bytes) = fs::read(paths.root.join(&name)) else { continue }; // deleted in the work tree, or a link
+        let kind = Path::new(&name).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+        if ["pkcs8", "key", "p12", "pfx", "jks"].contains(&kind) {
+            wrong.push(format!("{name}: a file of keys"));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        for (number, line) in text.lines().enumerate() {
+            if let Some(mark) = marks.iter().find(|mark| names(line, mark)) {
+                wrong.push(format!("{name}:{}: {mark}", number + 1));
             }
         }
     }
@@ -269,6 +303,15 @@ fn hosts_of_mirrors() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::names;
+
+    #[test]
+    fn a_secret_is_found_where_it_begins() {
+        let marks = super::marks_of_secrets();
+        let found = |line: &str| marks.iter().any(|mark| names(line, mark));
+        assert!(found(&format!("token = \"{}abc\"", ["gh", "p_"].concat())));
+        assert!(found(&["-----BEGIN ", "PRIVATE KEY-----"].concat()));
+        assert!(!found("-----BEGIN CERTIFICATE-----"));
+    }
 
     #[test]
     fn a_path_is_found_where_it_begins() {

@@ -89,7 +89,7 @@ pub(crate) fn run(paths: &Paths, examples: u32) -> Result<()> {
     print_line("");
     let mut ask = Command::new("python3");
     ask.arg(paths.root.join("xtask/schemathesis/run.py")).arg(st).arg(format!("http://127.0.0.1:{http}")).arg(accounts);
-    ask.args([PASSWORD, &examples.to_string()]);
+    ask.args([PASSWORD, &examples.to_string()]).current_dir(&logs);
     if !process::run_visibly(ask)?.success() {
         bail!("the services do not do what their documents say");
     }

@@ -68,6 +68,8 @@ impl Platform {
             ("ASTRO_UI", setting("ASTRO_TEST_UI")),
             ("ASTRO_KEYS", folder.join("keys").display().to_string()),
             ("ASTRO_DEMO_PASSWORD", PASSWORD.to_owned()),
+            // Browsers of all tests share one address.
+            ("ASTRO_LIMITS", "20".to_owned()),
         ];
         run(&environment, &["migrate"]).await?;
         for words in first {
