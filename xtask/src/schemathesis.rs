@@ -73,8 +73,12 @@ pub(crate) fn run(paths: &Paths, examples: u32) -> Result<()> {
         command
     };
     process::output(&mut astro(&["migrate"]))?;
+    // Lists that are empty keep every promise.
+    let catalogue = |name: &str| paths.root.join("deploy/demo").join(name).display().to_string();
+    let files = ["--agencies", &catalogue("agencies.csv"), "--launches", &catalogue("launches.csv")];
+    process::output(astro(&["import"]).args(files))?;
     let accounts = dir.join("accounts.jsonl");
-    fs::write(&accounts, process::output(&mut astro(&["demo", "--bookings", "0"]))?)?;
+    fs::write(&accounts, process::output(&mut astro(&["demo", "--bookings", "20"]))?)?;
     let log = fs::File::create(logs.join("astro.log"))?;
     let mut all = astro(&["all", "--mailbox", &format!("127.0.0.1:{smtp}")]);
     let _platform = Running(all.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);

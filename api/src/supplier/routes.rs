@@ -57,7 +57,8 @@ impl App {
 }
 
 /// My desk at a glance.
-#[utoipa::path(get, path = "/summary", tag = "desk", security(("session" = ["supplier"])), responses((status = 200, body = SupplierSummary)))]
+#[utoipa::path(get, path = "/summary", tag = "desk", security(("session" = ["supplier"])), 
+    responses((status = 200, body = SupplierSummary), (status = 404, body = Problem, description = "not_found")))]
 async fn summary(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<SupplierSummary>> {
     let stale = app.desk_is_stale(at_least.as_ref()).await;
     let summary = app.views.operations.supplier_summary(member.supplier, &app.views.finance, app.clock.now()).await?;
@@ -84,7 +85,7 @@ async fn launches(
 
 /// Put a launch on sale.
 #[utoipa::path(post, path = "/launches", tag = "launches", params(("Idempotency-Key" = uuid::Uuid, Header)), request_body = ScheduleLaunch,
-    security(("session" = ["supplier"])), responses((status = 201, body = Scheduled),
+    security(("session" = ["supplier"])), responses((status = 201, body = Scheduled), (status = 404, body = Problem, description = "not_found"),
     (status = 409, body = Problem, description = "too_soon out_of_range rocket_retired turnaround_too_short price_out_of_range minimum_out_of_range")))]
 async fn schedule_launch(
     State(app): State<App>,
