@@ -19,8 +19,18 @@ const NOT_LET_IN: i32 = 18;
 const LOOK: &[&str] = &["find"];
 const ADD: &[&str] = &["insert"];
 const CHANGE: &[&str] = &["find", "insert", "update", "remove"];
-const KEEP: &[&str] =
-    &["find", "insert", "update", "remove", "createCollection", "createIndex", "dropCollection", "listIndexes", "listCollections", "collStats"];
+const KEEP: &[&str] = &[
+    "find",
+    "insert",
+    "update",
+    "remove",
+    "createCollection",
+    "createIndex",
+    "dropCollection",
+    "listIndexes",
+    "listCollections",
+    "collStats",
+];
 /// One of the two databases, a collection (all when empty), and what may be done with it.
 type Privilege = (&'static str, &'static str, &'static [&'static str]);
 
@@ -75,7 +85,8 @@ pub async fn make(url: &str, prefix: &str, passwords: &BTreeMap<String, String>,
         let role = |command: &str| doc! { command: &name, "privileges": privileges.clone(), "roles": [] };
         make_or_change(&admin, role("createRole"), role("updateRole")).await.with_context(|| format!("make the role {name}"))?;
         let roles = doc! { "role": &name, "db": ADMIN };
-        let user = |command: &str| doc! { command: &name, "pwd": passwords.get(part), "roles": [roles.clone()], "mechanisms": ["SCRAM-SHA-256"] };
+        let user =
+            |command: &str| doc! { command: &name, "pwd": passwords.get(part), "roles": [roles.clone()], "mechanisms": ["SCRAM-SHA-256"] };
         make_or_change(&admin, user("createUser"), user("updateUser")).await.with_context(|| format!("make the user {name}"))?;
     }
     Ok(())
@@ -117,7 +128,8 @@ async fn admin(url: &str, prefix: &str, password: &str, tls: Option<&Tls>) -> Re
         ensure!(is_not_let_in(&error), anyhow::Error::new(error).context("ask MongoDB"));
         // Nobody is there yet: the first user may be made from this machine.
         let first = mongo::connect(plain.as_str(), prefix, tls).await?.client;
-        let user = doc! { "createUser": ADMIN, "pwd": password, "roles": [{ "role": "root", "db": ADMIN }], "mechanisms": ["SCRAM-SHA-256"] };
+        let user =
+            doc! { "createUser": ADMIN, "pwd": password, "roles": [{ "role": "root", "db": ADMIN }], "mechanisms": ["SCRAM-SHA-256"] };
         first.database(ADMIN).run_command(user).await.context("make the first user of MongoDB")?;
         let client = mongo::connect(named.as_str(), prefix, tls).await?.client;
         look(&client).await.context("sign in as the first user of MongoDB")?;
