@@ -10,14 +10,17 @@ use crate::paths::Paths;
 use crate::process;
 use crate::step::Progress;
 
-/// Builds it for people: optimised.
-pub(crate) fn build(paths: &Paths, logs: &Path, progress: &Progress) -> Result<PathBuf> {
+/// Builds it for people: optimised, unless it shall be built quickly.
+pub(crate) fn build(paths: &Paths, quickly: bool, logs: &Path, progress: &Progress) -> Result<PathBuf> {
     progress.say("compiling, minutes at the first time");
     let mut cargo = paths.cargo();
-    cargo.args(["build", "--release", "-p", "api", "--bin", "astro"]);
+    cargo.args(["build", "-p", "api", "--bin", "astro"]);
+    if !quickly {
+        cargo.arg("--release");
+    }
     process::run(cargo, &logs.join("astro-build.log"), process::cargo_progress(progress))?;
     progress.say("built");
-    Ok(paths.target().join("release/astro"))
+    Ok(paths.target().join(if quickly { "debug/astro" } else { "release/astro" }))
 }
 
 /// A copy to run: clones share the build folder, so the original may be replaced at any time.
@@ -42,7 +45,12 @@ pub(crate) struct Surroundings {
     pub(crate) listen: String,
     pub(crate) public_url: String,
     pub(crate) ui: PathBuf,
-    pub(crate) keys: PathBuf,
+    /// None for who sees no personal data and signs nobody in.
+    pub(crate) keys: Option<PathBuf>,
+    /// Whom it trusts, its certificate and its key; none where connections stay on this machine.
+    pub(crate) tls: Option<[PathBuf; 3]>,
+    /// Where the core service is, for services that run without it.
+    pub(crate) core_url: Option<String>,
     pub(crate) demo_password: String,
 }
 
@@ -52,7 +60,16 @@ impl Surroundings {
         command.args(words);
         command.env("ASTRO_POSTGRES_URL", &self.postgres_url).env("ASTRO_NATS_URL", &self.nats_url);
         command.env("ASTRO_MONGO_URL", &self.mongo_url).env("ASTRO_SMTP_URL", &self.smtp_url);
-        command.env("ASTRO_LISTEN", &self.listen).env("ASTRO_UI", &self.ui).env("ASTRO_KEYS", &self.keys);
+        command.env("ASTRO_LISTEN", &self.listen).env("ASTRO_UI", &self.ui);
+        if let Some(keys) = &self.keys {
+            command.env("ASTRO_KEYS", keys);
+        }
+        if let Some(core_url) = &self.core_url {
+            command.env("ASTRO_CORE_URL", core_url);
+        }
+        if let Some([ca, cert, key]) = &self.tls {
+            command.env("ASTRO_TLS_CA", ca).env("ASTRO_TLS_CERT", cert).env("ASTRO_TLS_KEY", key);
+        }
         command.env("ASTRO_PUBLIC_URL", &self.public_url).env("ASTRO_DEMO_PASSWORD", &self.demo_password);
         command
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
     let programs = Programs::find_or_install(paths, &Given::default(), &logs, &mut steps)?;
     steps.run("Compiler for the browser", |progress| ui::prepare_toolchain(paths, &logs, progress))?;
     let bundles = steps.run("Web apps", |progress| ui::build(paths, Profile::Small, &logs, progress))?;
-    let program = steps.run("Services", |progress| astro::build(paths, &logs, progress))?;
+    let program = steps.run("Services", |progress| astro::build(paths, false, &logs, progress))?;
     steps.run("Bench", |progress| {
         let mut cargo = paths.cargo();
         cargo.args(["build", "--release", "-p", "bench"]);

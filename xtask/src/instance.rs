@@ -59,6 +59,9 @@ pub(crate) struct SignIn {
     pub(crate) role: String,
     pub(crate) email: String,
     pub(crate) password: String,
+    /// The secret of the second factor, in base 32; none where there is no second factor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) totp_secret: Option<String>,
 }
 
 /// `run.json`: what runs now, for scripts and for `down`. Gone when nothing runs.
@@ -67,6 +70,12 @@ pub(crate) struct Run {
     pub(crate) clone: PathBuf,
     pub(crate) ready: bool,
     pub(crate) address: String,
+    /// Who finds which page where, where each service has an address of its own.
+    #[serde(default)]
+    pub(crate) pages: Vec<(String, String)>,
+    /// The certificate of the authority that browsers must trust, where connections are encrypted.
+    #[serde(default)]
+    pub(crate) ca: Option<PathBuf>,
     pub(crate) postgres_url: String,
     pub(crate) nats_url: String,
     pub(crate) mongo_url: String,
@@ -231,7 +240,7 @@ fn read_json<T: for<'a> Deserialize<'a>>(file: &Path) -> Result<Option<T>> {
 }
 
 /// Readable for its owner only (it holds passwords), and never seen half written.
-fn write_private(file: &Path, value: &impl Serialize) -> Result<()> {
+pub(crate) fn write_private(file: &Path, value: &impl Serialize) -> Result<()> {
     let new = file.with_extension("json.new");
     let write = || -> Result<()> {
         let _ = fs::remove_file(&new);
@@ -289,6 +298,8 @@ mod tests {
             clone: dir.clone(),
             ready: true,
             address: String::new(),
+            pages: Vec::new(),
+            ca: None,
             postgres_url: String::new(),
             nats_url: String::new(),
             mongo_url: String::new(),

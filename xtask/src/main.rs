@@ -5,6 +5,7 @@ mod apt;
 mod astro;
 mod bench;
 mod check;
+mod code;
 mod down;
 mod fuzz;
 mod instance;
@@ -12,6 +13,7 @@ mod licences;
 mod lists;
 mod mongo;
 mod nats_server;
+mod parts;
 mod paths;
 mod postgres;
 mod process;
@@ -52,6 +54,11 @@ enum Command {
     Up(up::Options),
     /// Stop what `up` started; the data is kept
     Down,
+    /// Print the present code of a demo account's second factor
+    Code {
+        /// The role, such as operator, or the address
+        role: String,
+    },
     /// Run all tests against servers of their own; what follows goes to `cargo test`
     Test {
         /// Arguments of `cargo test`
@@ -112,6 +119,7 @@ fn main() -> ExitCode {
         match line.command {
             Command::Up(options) => up::run(&paths, &options),
             Command::Down => down::run(&paths),
+            Command::Code { role } => code::run(&paths, &role),
             Command::Test { args } => test::run(&paths, &args),
             Command::Servers => test::serve(&paths),
             Command::Bench { args } => bench::run(&paths, &args),

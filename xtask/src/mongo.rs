@@ -1,6 +1,8 @@
 //! A private MongoDB: the real `mongod` where there is one, else a stand-in built once. Knows no collection.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::instance::State;
+use crate::parts::Certificates;
 use crate::paths::{Paths, on_path};
 use crate::server::{Server, listens};
 use crate::step::Progress;
@@ -103,7 +106,16 @@ pub(crate) struct Mongo {
 
 impl Mongo {
     /// Ready after [`Mongo::await_ready`].
-    pub(crate) fn start(program: &Program, durability: Durability, dir: &Path, logs: &Path, state: &mut State) -> Result<Self> {
+    /// With `certificates` it takes nothing but TLS and lets nobody in who is not one of its users.
+    pub(crate) fn start(
+        program: &Program,
+        durability: Durability,
+        certificates: Option<&Certificates>,
+        dir: &Path,
+        logs: &Path,
+        state: &mut State,
+    ) -> Result<Self> {
+        let is_real = matches!(program, Program::Mongod(_));
         // Each keeps its own files: a folder of one is nothing that the other can read.
         let (program, data, args) = match program {
             Program::Mongod(program) => {
@@ -125,6 +137,20 @@ impl Mongo {
         fs::create_dir_all(&data)?;
         let mut command = Command::new(program);
         command.args(args).arg(&data).arg("--port").arg(port.to_string()).current_dir(&data);
+        if let Some(certificates) = certificates {
+            command.arg("--auth");
+            let (cert, key) = (certificates.cert("mongo"), certificates.key("mongo"));
+            if is_real {
+                let both = data.join("certificate.pem");
+                let _ = fs::remove_file(&both);
+                let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&both)?;
+                file.write_all(&[fs::read(cert)?, fs::read(key)?].concat())?;
+                command.args(["--tlsMode", "requireTLS", "--tlsCertificateKeyFile"]).arg(both);
+                command.arg("--tlsCAFile").arg(certificates.ca()).arg("--tlsAllowConnectionsWithoutCertificates");
+            } else {
+                command.arg("--tls-cert-file").arg(cert).arg("--tls-key-file").arg(key);
+            }
+        }
         let server = Server::start("MongoDB", command, logs, Signal::SIGTERM, STOP)?;
         Ok(Self { server, data, port })
     }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use crate::instance::State;
+use crate::parts::{self, Certificates, PARTS, SETUP};
 use crate::paths::{Paths, on_path};
 use crate::server::{Server, listens};
 use crate::step::Progress;
@@ -81,8 +82,16 @@ pub(crate) struct Nats {
 
 impl Nats {
     /// Ready after [`Nats::await_ready`].
-    pub(crate) fn start(program: &Path, paths: &Paths, dir: &Path, logs: &Path, state: &mut State) -> Result<Self> {
-        let config = paths.root.join("deploy/nats.conf");
+    /// With `certificates` it takes nothing but TLS, and knows the users of the parts.
+    pub(crate) fn start(
+        program: &Path,
+        paths: &Paths,
+        certificates: Option<&Certificates>,
+        dir: &Path,
+        logs: &Path,
+        state: &mut State,
+    ) -> Result<Self> {
+        let config = paths.root.join(if certificates.is_some() { "deploy/nats-users.conf" } else { "deploy/nats.conf" });
         if !config.is_file() {
             bail!("{} is missing", config.display());
         }
@@ -91,6 +100,13 @@ impl Nats {
         let mut command = Command::new(program);
         command.arg("--config").arg(config).args(["--addr", "127.0.0.1", "--port"]).arg(port.to_string());
         command.arg("--jetstream").arg("--store_dir").arg(&data).current_dir(&data);
+        if let Some(certificates) = certificates {
+            command.env("ASTRO_NATS_CERT", certificates.cert("nats")).env("ASTRO_NATS_KEY", certificates.key("nats"));
+            command.env("ASTRO_NATS_CA", certificates.ca());
+            for user in PARTS.iter().map(|part| part.user).chain([SETUP]) {
+                command.env(parts::nats_variable(user), parts::password(state, user)?);
+            }
+        }
         let server = Server::start("NATS", command, logs, Signal::SIGTERM, STOP)?;
         Ok(Self { server, data, port })
     }

@@ -1,5 +1,6 @@
 //! A private PostgreSQL: found or installed, its cluster made, started, its database and role there. Knows no table.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
@@ -13,6 +14,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 
 use crate::instance::State;
+use crate::parts::{self, Certificates, PARTS, SETUP};
 use crate::server::Server;
 use crate::step::Progress;
 use crate::{apt, process};
@@ -75,11 +77,19 @@ pub(crate) struct Postgres {
     programs: Programs,
     port: u16,
     password: String,
+    certificates: Option<Certificates>,
 }
 
 impl Postgres {
     /// Starts the cluster, making it first when there is none. Ready after [`Postgres::await_ready`].
-    pub(crate) fn start(programs: &Programs, dir: &Path, logs: &Path, state: &mut State) -> Result<Self> {
+    /// With `certificates` it takes nothing but TLS, and only from who has a certificate, too.
+    pub(crate) fn start(
+        programs: &Programs,
+        certificates: Option<&Certificates>,
+        dir: &Path,
+        logs: &Path,
+        state: &mut State,
+    ) -> Result<Self> {
         let user = server_user()?;
         let port = state.port("postgres", None)?;
         let password = state.password("postgres")?;
@@ -105,8 +115,17 @@ impl Postgres {
         for setting in settings() {
             command.arg("-c").arg(setting);
         }
+        if let Some(certificates) = certificates {
+            let own = encryption(certificates, user.as_ref(), &data)?;
+            for (setting, file) in
+                [("ssl_cert_file", "cert.pem"), ("ssl_key_file", "key.pem"), ("ssl_ca_file", "ca.pem"), ("hba_file", "pg_hba.conf")]
+            {
+                command.arg("-c").arg(format!("{setting}={}", own.join(file).display()));
+            }
+            command.args(["-c", "ssl=on", "-c", "ssl_min_protocol_version=TLSv1.2"]);
+        }
         let server = Server::start("PostgreSQL", command, logs, Signal::SIGINT, STOP)?;
-        Ok(Self { server, data, programs: programs.clone(), port, password })
+        Ok(Self { server, data, programs: programs.clone(), port, password, certificates: certificates.cloned() })
     }
 
     pub(crate) fn await_ready(&mut self) -> Result<()> {
@@ -131,9 +150,38 @@ impl Postgres {
             "SELECT 'CREATE ROLE astro LOGIN CREATEROLE' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'astro') \\gexec\n\
              ALTER ROLE astro PASSWORD '{password}';\n\
              ALTER ROLE astro SET statement_timeout = '{STATEMENT_TIMEOUT}';\n\
-             SELECT 'CREATE DATABASE astro OWNER astro' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'astro') \\gexec\n"
+             SELECT 'CREATE DATABASE astro OWNER astro' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'astro') \\gexec\n\
+             SELECT 'CREATE DATABASE astro_vault OWNER astro' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'astro_vault') \\gexec\n"
         ))?;
         Ok(format!("postgres://astro:{password}@127.0.0.1:{}/astro", self.port))
+    }
+
+    /// A login for each part, member of the group roles that say what it may do. Nobody else may connect to the two databases.
+    pub(crate) fn make_logins(&self, state: &mut State) -> Result<()> {
+        let mut statements = String::new();
+        let groups: BTreeSet<&str> = PARTS.iter().flat_map(|part| part.groups).copied().collect();
+        for group in &groups {
+            statements += &format!(
+                "SELECT 'CREATE ROLE astro_{group} NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'astro_{group}') \\gexec\n\
+                 GRANT CONNECT ON DATABASE astro TO astro_{group};\n"
+            );
+        }
+        for part in &PARTS {
+            let (login, password) = (format!("astro_login_{}", part.user), parts::password(state, part.user)?);
+            statements += &format!(
+                "SELECT 'CREATE ROLE {login} LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{login}') \\gexec\n\
+                 ALTER ROLE {login} PASSWORD '{password}';\n\
+                 ALTER ROLE {login} SET statement_timeout = '{STATEMENT_TIMEOUT}';\n"
+            );
+            for group in part.groups {
+                statements += &format!("GRANT astro_{group} TO {login};\n");
+            }
+        }
+        // Whose open transaction holds the log back is seen by who numbers it and by operators.
+        statements += "GRANT pg_read_all_stats TO astro_sequencer, astro_core;\n\
+            REVOKE CONNECT ON DATABASE astro, astro_vault FROM PUBLIC;\n\
+            GRANT CONNECT ON DATABASE astro_vault TO astro_vault;\n";
+        self.sql(&statements)
     }
 
     /// Statements go in by standard input: arguments are public.
@@ -141,6 +189,10 @@ impl Postgres {
         let mut command = Command::new(self.programs.bin.join("psql"));
         command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres"]);
         command.arg("-p").arg(self.port.to_string()).env("PGPASSWORD", &self.password).env("PGOPTIONS", "");
+        if let Some(certificates) = &self.certificates {
+            command.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", certificates.ca());
+            command.env("PGSSLCERT", certificates.cert(SETUP)).env("PGSSLKEY", certificates.key(SETUP));
+        }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("starting psql")?;
         child.stdin.take().context("psql's input")?.write_all(statements.as_bytes())?;
         let out = child.wait_with_output()?;
@@ -235,6 +287,31 @@ fn make_cluster(programs: &Programs, user: Option<&User>, home: &Path, data: &Pa
     fs::remove_file(&secret)?;
     made?;
     fs::rename(&new, data).with_context(|| format!("making {}", data.display()))
+}
+
+/// What the server reads, as its own user: its certificate, whom it trusts, and who may come in how.
+fn encryption(certificates: &Certificates, user: Option<&User>, data: &Path) -> Result<PathBuf> {
+    let own = data.with_file_name("tls");
+    let _ = fs::remove_dir_all(&own);
+    fs::create_dir_all(&own)?;
+    let hba = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n".as_bytes().to_vec();
+    let files = [
+        ("cert.pem", fs::read(certificates.cert("postgres"))?),
+        ("key.pem", fs::read(certificates.key("postgres"))?),
+        ("ca.pem", fs::read(certificates.ca())?),
+        ("pg_hba.conf", hba),
+    ];
+    for (name, bytes) in files {
+        let path = own.join(name);
+        OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?.write_all(&bytes)?;
+        if let Some(user) = user {
+            chown(&path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        }
+    }
+    if let Some(user) = user {
+        chown(&own, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+    }
+    Ok(own)
 }
 
 /// In a restarted container the number in a crashed server's lock file may belong to anything by now.

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::instance::{Instance, Process};
 use crate::mongo::{self, Durability, Mongo};
 use crate::nats_server::{self, Nats};
+use crate::parts::Certificates;
 use crate::paths::Paths;
 use crate::postgres::{self, Postgres};
 use crate::server::{Server, Stopped};
@@ -80,10 +81,12 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts them side by side and waits until all are ready. `started` hears of them before that.
+    /// Starts them side by side and waits until all are ready; with `certificates` they take nothing but TLS. `started` hears of them
+    /// before that.
     pub(crate) fn start(
         programs: &Programs,
         durability: Durability,
+        certificates: Option<&Certificates>,
         paths: &Paths,
         instance: &mut Instance,
         started: impl FnOnce(&Instance, &mut Self) -> Result<()>,
@@ -92,13 +95,13 @@ impl Servers {
         let state = &mut instance.state;
         let mut servers = Self { nats: None, mongo: None, postgres: None };
         if let Some(programs) = &programs.postgres {
-            servers.postgres = Some(Postgres::start(programs, &dir, &logs, state)?);
+            servers.postgres = Some(Postgres::start(programs, certificates, &dir, &logs, state)?);
         }
         if let Some(program) = &programs.mongo {
-            servers.mongo = Some(Mongo::start(program, durability, &dir, &logs, state)?);
+            servers.mongo = Some(Mongo::start(program, durability, certificates, &dir, &logs, state)?);
         }
         if let Some(program) = &programs.nats {
-            servers.nats = Some(Nats::start(program, paths, &dir, &logs, state)?);
+            servers.nats = Some(Nats::start(program, paths, certificates, &dir, &logs, state)?);
         }
         instance.save_state()?;
         started(instance, &mut servers)?;

@@ -36,6 +36,8 @@ impl TestServers {
             clone: paths.root.clone(),
             ready: false,
             address: String::new(),
+            pages: Vec::new(),
+            ca: None,
             postgres_url: String::new(),
             nats_url: String::new(),
             mongo_url: String::new(),
@@ -47,7 +49,7 @@ impl TestServers {
             supervisor: Process::of("xtask", std::process::id())?,
             processes: Vec::new(),
         };
-        let started = Servers::start(programs, durability, paths, &mut instance, |instance, servers| {
+        let started = Servers::start(programs, durability, None, paths, &mut instance, |instance, servers| {
             run.processes = servers.processes()?;
             run.data = servers.data();
             instance.save_run(&run)

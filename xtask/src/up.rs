@@ -18,11 +18,12 @@ use nix::unistd::geteuid;
 use crate::astro::{self, Surroundings};
 use crate::instance::{self, Instance, Process, Run, SignIn};
 use crate::mongo::Durability;
+use crate::parts::{self, Certificates, PARTS, SERVICES, SETUP};
 use crate::paths::Paths;
 use crate::server::Server;
 use crate::servers::{Given, Programs, Servers, stop_aloud};
 use crate::signals::{self, Interrupted};
-use crate::step::{Steps, print_line, seconds};
+use crate::step::{Progress, Steps, print_line, seconds};
 use crate::ui::{self, Profile};
 use crate::{down, postgres, process};
 
@@ -54,6 +55,12 @@ pub(crate) struct Options {
     /// Serve on this port of 127.0.0.1 (default: 8080, or the next free one; the same again next time)
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Encrypt every connection and run each part as a process of its own, with its own users and certificate
+    #[arg(long, conflicts_with_all = ["port", "postgres_url", "nats_url", "mongo_url"])]
+    tls: bool,
+    /// Build quickly instead of fast programs and small pages: to try out what was just changed
+    #[arg(long)]
+    quick: bool,
     #[command(flatten)]
     given: Given,
     /// The process behind --detach
@@ -104,6 +111,8 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         clone: paths.root.clone(),
         ready: false,
         address: String::new(),
+        pages: Vec::new(),
+        ca: None,
         postgres_url: String::new(),
         nats_url: String::new(),
         mongo_url: String::new(),
@@ -117,9 +126,11 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
     };
     instance.save_run(&run)?;
     let mut steps = Steps::new(Programs::STEPS + STEPS);
-    let built = build(paths, given, &logs, &mut steps).and_then(|(programs, bundles, program)| {
+    let built = build(paths, options, &logs, &mut steps).and_then(|(programs, bundles, program)| {
         let program = astro::copy(&program, instance.dir())?;
+        let certificates = if options.tls { Some(Certificates::make(&program, instance.dir(), &logs)?) } else { None };
         let port = match options.port {
+            None if options.tls => 0,
             Some(port) if instance::is_free(port) => port,
             Some(port) => bail!("port {port} of 127.0.0.1 is in use by something else"),
             None => instance.state.port("http", Some(PREFERRED_PORT))?,
@@ -128,8 +139,20 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         run.metrics_url = format!("http://127.0.0.1:{}/metrics", instance.state.port("metrics", None)?);
         run.address = format!("http://127.0.0.1:{port}");
         run.smtp_url = format!("smtp://127.0.0.1:{smtp_port}");
+        let mut ports = BTreeMap::new();
+        if let Some(certificates) = &certificates {
+            for (service, who, preferred, page) in SERVICES {
+                let port = instance.state.port(&format!("https {service}"), Some(preferred))?;
+                ports.insert(service, port);
+                run.pages.push((who.to_owned(), format!("https://{service}.localhost:{port}{page}")));
+            }
+            run.pages.push(("all mail".to_owned(), format!("https://core.localhost:{}/admin/mailbox", ports["core"])));
+            run.address = format!("https://customer.localhost:{}", ports["customer"]);
+            run.smtp_url = format!("smtps://127.0.0.1:{smtp_port}");
+            run.ca = Some(certificates.ca());
+        }
         let servers = steps.run("Servers", |_| {
-            Servers::start(&programs, Durability::EveryWrite, paths, &mut instance, |instance, servers| {
+            Servers::start(&programs, Durability::EveryWrite, certificates.as_ref(), paths, &mut instance, |instance, servers| {
                 run.data = servers.data();
                 run.processes = servers.processes()?;
                 run.nats_url = servers.nats_url(given);
@@ -137,23 +160,23 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
                 instance.save_run(&run)
             })
         })?;
-        Ok((servers, bundles, program, port, smtp_port))
+        Ok((servers, bundles, program, port, smtp_port, certificates, ports))
     });
-    let (mut servers, bundles, program, port, smtp_port) = match built {
+    let (mut servers, bundles, program, port, smtp_port, certificates, ports) = match built {
         Ok(built) => built,
         Err(error) => {
             instance.forget_run();
             return Err(error);
         }
     };
-    let mut astro = None;
+    let mut running: Vec<Server> = Vec::new();
     let ended = (|| {
         run.postgres_url = match (&given.postgres_url, &servers.postgres) {
             (Some(url), _) => url.clone(),
             (None, Some(postgres)) => postgres.application_url(&mut instance.state)?,
             (None, None) => bail!("no PostgreSQL was given or started"),
         };
-        let surroundings = Surroundings {
+        let mut surroundings = Surroundings {
             program,
             postgres_url: run.postgres_url.clone(),
             nats_url: run.nats_url.clone(),
@@ -162,9 +185,25 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
             listen: format!("127.0.0.1:{port}"),
             public_url: run.address.clone(),
             ui: bundles,
-            keys: keys_folder(instance.dir())?,
+            keys: Some(keys_folder(instance.dir())?),
+            tls: certificates.as_ref().map(|certificates| [certificates.ca(), certificates.cert(SETUP), certificates.key(SETUP)]),
+            core_url: ports.get("core").map(|port| format!("https://127.0.0.1:{port}")),
             demo_password: instance.state.password("demo")?,
         };
+        if certificates.is_some() {
+            let mongo_url = surroundings.mongo_url.clone();
+            if let Some(postgres) = &servers.postgres {
+                postgres.make_logins(&mut instance.state)?;
+            }
+            let dir = instance.dir().to_path_buf();
+            parts::make_mongo_users(&surroundings, &mongo_url, &mut instance.state, &dir, &logs)?;
+            let password = parts::password(&mut instance.state, SETUP)?;
+            surroundings.nats_url = parts::with_user(&surroundings.nats_url, SETUP, &password)?;
+            surroundings.mongo_url = format!("{}/?authSource=admin", parts::with_user(&mongo_url, "astro_setup", &password)?);
+            run.nats_url.clone_from(&surroundings.nats_url);
+            run.mongo_url.clone_from(&surroundings.mongo_url);
+            instance.save_state()?;
+        }
         steps.run("Schema, demo catalogue and accounts", |progress| {
             progress.say("schema");
             let mut migrate = surroundings.command(&["migrate"]);
@@ -184,9 +223,13 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         })?;
         let mailbox = format!("127.0.0.1:{smtp_port}");
         steps.run("Astro Bookings", |progress| {
+            if let Some(certificates) = &certificates {
+                return start_parts(&surroundings, certificates, &ports, &mailbox, &mut instance, &mut run, &mut running, progress);
+            }
             let mut command = surroundings.command(&["all", "--listen", &surroundings.listen, "--mailbox", &mailbox]);
             command.env("ASTRO_METRICS_LISTEN", run.metrics_url.trim_start_matches("http://").trim_end_matches("/metrics"));
-            let astro = astro.insert(Server::start("astro", command, &logs, Signal::SIGTERM, ASTRO_STOP)?);
+            running.push(Server::start("astro", command, &logs, Signal::SIGTERM, ASTRO_STOP)?);
+            let astro = running.last_mut().context("astro was started")?;
             run.processes.insert(0, astro.process()?);
             instance.save_run(&run)?;
             astro.await_ready(ASTRO_START, || status_of(port, "/health") == Some(200))?;
@@ -201,7 +244,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         loop {
             signals::check()?;
             servers.check()?;
-            astro.as_mut().map_or(Ok(()), Server::check)?;
+            running.iter_mut().try_for_each(Server::check)?;
             std::thread::sleep(WATCH);
         }
     })();
@@ -212,9 +255,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
         }
         _ => print_line("\nStopping:"),
     }
-    if let Some(mut astro) = astro {
-        stop_aloud(&mut astro);
-    }
+    running.iter_mut().for_each(stop_aloud);
     servers.stop();
     instance.forget_run();
     match ended {
@@ -228,12 +269,55 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
 }
 
 /// Finds the servers' programs and builds what is ours: the folder of the web apps, the binary.
-fn build(paths: &Paths, given: &Given, logs: &Path, steps: &mut Steps) -> Result<(Programs, PathBuf, PathBuf)> {
-    let programs = Programs::find_or_install(paths, given, logs, steps)?;
+fn build(paths: &Paths, options: &Options, logs: &Path, steps: &mut Steps) -> Result<(Programs, PathBuf, PathBuf)> {
+    let programs = Programs::find_or_install(paths, &options.given, logs, steps)?;
+    let profile = if options.quick { Profile::Quick } else { Profile::Small };
     steps.run("Compiler for the browser", |progress| ui::prepare_toolchain(paths, logs, progress))?;
-    let bundles = steps.run("Web apps", |progress| ui::build(paths, Profile::Small, logs, progress))?;
-    let program = steps.run("Services", |progress| astro::build(paths, logs, progress))?;
+    let bundles = steps.run("Web apps", |progress| ui::build(paths, profile, logs, progress))?;
+    let program = steps.run("Services", |progress| astro::build(paths, options.quick, logs, progress))?;
     Ok((programs, bundles, program))
+}
+
+/// Each part as a process of its own, and waits until the services are ready.
+#[allow(clippy::too_many_arguments)]
+fn start_parts(
+    setup: &Surroundings,
+    certificates: &Certificates,
+    ports: &BTreeMap<&str, u16>,
+    mailbox: &str,
+    instance: &mut Instance,
+    run: &mut Run,
+    running: &mut Vec<Server>,
+    progress: &Progress,
+) -> Result<()> {
+    let (dir, logs) = (instance.dir().to_path_buf(), instance.logs());
+    // The last to stop is the first to start.
+    for part in PARTS.iter().rev() {
+        let mut surroundings = part.surroundings(setup, certificates, &dir, &mut instance.state)?;
+        if let Some(port) = ports.get(part.name) {
+            surroundings.listen = format!("127.0.0.1:{port}");
+        }
+        let mut command = surroundings.command(part.words);
+        if part.name == "core" {
+            command.args(["--mailbox", mailbox]);
+            command.env("ASTRO_METRICS_LISTEN", run.metrics_url.trim_start_matches("http://").trim_end_matches("/metrics"));
+        }
+        let mut server = Server::start(part.name, command, &logs, Signal::SIGTERM, ASTRO_STOP)?;
+        run.processes.insert(0, server.process()?);
+        running.insert(0, server);
+        instance.save_run(run)?;
+    }
+    instance.save_state()?;
+    for (page, limit) in [("/health", ASTRO_START), ("/ready", CATCH_UP)] {
+        for (service, port) in ports {
+            progress.say(format!("{service}{page}"));
+            let url = format!("https://127.0.0.1:{port}{page}");
+            let server = running.iter_mut().find(|server| server.name() == *service).context("every service was started")?;
+            server.await_ready(limit, || process::output(&mut setup.command(&["ready", &url])).is_ok())?;
+        }
+    }
+    progress.say("ready");
+    Ok(())
 }
 
 /// The signing keys: nobody else may look into it.
@@ -286,10 +370,24 @@ fn print_welcome(run: &Run, detached: bool, took: Duration) {
         ("operators", "/admin"),
         ("all mail", "/admin/mailbox"),
     ];
-    for (who, path) in pages {
-        print_line(&format!("  {who:<10} {address}{path}"));
+    if run.pages.is_empty() {
+        for (who, path) in pages {
+            print_line(&format!("  {who:<10} {address}{path}"));
+        }
+    }
+    for (who, page) in &run.pages {
+        print_line(&format!("  {who:<10} {page}"));
     }
     print_sign_ins(&run.demo);
+    match &run.ca {
+        Some(ca) => print_line(&format!(
+            "Every connection is encrypted. Browsers trust it once this authority is among theirs (curl: --cacert):\n  {}\n",
+            ca.display()
+        )),
+        None => print_line(
+            "Connections are not encrypted: they all stay on this machine. `cargo xtask up --tls` encrypts them, each part a process.\n",
+        ),
+    }
     print_line(if detached { "`cargo xtask down` stops it and keeps the data." } else { "Ctrl-C stops it and keeps the data." });
 }
 
@@ -298,10 +396,11 @@ fn print_sign_ins(demo: &[SignIn]) {
         return;
     }
     print_line("\nSign in as");
-    for SignIn { role, email, password } in demo {
-        print_line(&format!("  {role:<10} {email:<32} {password}"));
+    for SignIn { role, email, password, totp_secret } in demo {
+        let secret = totp_secret.as_ref().map_or(String::new(), |secret| format!("  second factor {secret}"));
+        print_line(&format!("  {role:<10} {email:<32} {password}{secret}"));
     }
-    print_line("");
+    print_line("`cargo xtask code ROLE` prints the present code of a second factor.\n");
 }
 
 /// Starts the same `up` as a process of its own, shows what it says until all is ready.
@@ -316,6 +415,11 @@ fn detach(paths: &Paths, options: &Options, instance: Instance) -> Result<()> {
     let out = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     let mut command = Command::new("setsid");
     command.arg(std::env::current_exe()?).args(["up", "--supervisor"]).current_dir(&paths.root);
+    for (name, given) in [("--tls", options.tls), ("--quick", options.quick)] {
+        if given {
+            command.arg(name);
+        }
+    }
     if let Some(port) = options.port {
         command.arg("--port").arg(port.to_string());
     }

@@ -26,4 +26,5 @@ mod personal;
 mod sessions;
 mod stale;
 mod totp;
+mod transport;
 mod world;

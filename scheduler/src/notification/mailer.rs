@@ -76,6 +76,11 @@ impl Mailer {
         &self.site
     }
 
+    /// Whether the mail server answers, over a connection as safe as it must be.
+    pub async fn answers(&self) -> bool {
+        matches!(self.transport.test_connection().await, Ok(true))
+    }
+
     pub(crate) async fn send(&self, person: &Person, mail: Rendered, message_id: &str) -> Sending {
         let Ok(address) = person.email.parse::<Address>() else { return Sending::Hopeless("the address cannot be written to".to_owned()) };
         let name = one_line(&person.name);
