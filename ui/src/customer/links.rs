@@ -45,9 +45,9 @@ pub(super) fn Confirm() -> Element {
                 NoLink { Link { class: "btn", "data-kind": "quiet", to: Route::SignUp { next: String::new() }, "Open an account" } }
             } else if done() {
                 section { class: "card padded stack narrow", id: "confirmed", tabindex: "-1",
-                    p { "Thank you, the address is confirmed. Sign in and go on where you were." }
+                    p { "Thank you, the address is confirmed. You go on where you were." }
                     div { class: "row",
-                        Link { class: "btn", "data-kind": "primary", to: Route::SignIn { next: next() }, "Sign in" }
+                        Link { class: "btn", "data-kind": "primary", to: Route::SignIn { next: next() }, "Sign in and go on" }
                     }
                 }
             } else {

@@ -1,6 +1,7 @@
 //! The journeys, clicked in a real browser against the real platform: `cargo xtask test`.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod accounts;
 mod browser;
 mod journey;
 mod operator;

@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use anyhow::{Context, Result, bail};
+use fantoccini::Locator;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -101,6 +102,26 @@ impl Platform {
 
     pub fn password(&self) -> &'static str {
         PASSWORD
+    }
+
+    /// Where the newest mail to `email` leads, read in the mailbox with `browser`; `page` is how the address begins.
+    pub async fn link(&self, browser: &Browser, email: &str, page: &str) -> Result<String> {
+        let deadline = Instant::now() + START;
+        loop {
+            browser.open("/admin/mailbox").await?;
+            browser.sees("Look again").await?;
+            if browser.text().await?.contains(email) {
+                break;
+            }
+            if Instant::now() > deadline {
+                bail!("no mail to {email}");
+            }
+        }
+        browser.find("the mail", Locator::XPath(&format!("//tbody/tr[contains(.,'{email}')]"))).await?.click().await?;
+        browser.sees(page).await?;
+        let text = browser.text().await?;
+        let secret = text.split_once(page).and_then(|(_, rest)| rest.split_whitespace().next()).context("a secret")?;
+        Ok(format!("{page}{secret}"))
     }
 
     /// Runs the binary once more, such as `audit verify`; answers what it prints.
