@@ -164,7 +164,7 @@ impl Projector<'_> {
                 .set(Timestamp::now().duration_since(recorded_at).as_secs_f64().max(0.0));
             tracing::debug!(
                 projection = %projection, position = up_to, events = batch.len(), documents = changes.iter().map(|c| c.rows.len()).sum::<usize>(),
-                folded_ms = folded.as_millis(), took_ms = began.elapsed().as_millis(), live = follower.is_live(),
+                folded_ms = folded.as_millis(), duration_ms = began.elapsed().as_millis(), live = follower.is_live(),
                 "The views of {projection} are at {up_to}"
             );
             if projection == Projection::Customer

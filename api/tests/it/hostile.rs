@@ -354,7 +354,7 @@ fn programs() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_stay_texts_in_pages_and_mails() {
+async fn texts_stay_texts_in_pages() {
     let folder = crate::pages::built();
     let world = World::with_pages(Some(folder.clone())).await;
     let programs = programs();
@@ -381,4 +381,36 @@ async fn texts_stay_texts_in_pages_and_mails() {
     assert!(programs.iter().all(|program| !html.contains(&program[program.find('<').unwrap()..])));
     world.end().await;
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn texts_stay_texts_in_mails() {
+    use contract::{BookingId, LaunchId, Money};
+    use scheduler::{
+        Person,
+        letter::{Flight, Letter},
+    };
+    for program in programs() {
+        let text = format!("{program}\r\nBcc: all@example.org");
+        let flight = Flight {
+            launch: LaunchId(Uuid::nil()),
+            slug: "atlas-v".to_owned(),
+            supplier: text.clone(),
+            rocket: text.clone(),
+            spaceport: text.clone(),
+            destination: text.clone(),
+            zone: "America/New_York".to_owned(),
+            departs_at: Timestamp::UNIX_EPOCH,
+        };
+        let seats = vec!["1A".parse().unwrap()];
+        let letter = Letter::BookingConfirmed { flight, booking: BookingId(Uuid::nil()), seats, total: Money::dollars(1) };
+        let mail = letter.render(&Person { name: text.clone(), email: "ada@example.org".to_owned() }, "https://astro.example");
+        let tag = &program[program.find('<').unwrap()..];
+        assert!(mail.html.contains("&lt;") && !mail.html.contains(tag), "{program}: {}", mail.html);
+        assert!(
+            !mail.subject.contains(['\r', '\n']) && !mail.text.contains("\nBcc:") && !mail.text.contains('\r'),
+            "{program}: {}",
+            mail.text
+        );
+    }
 }
