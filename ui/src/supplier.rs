@@ -17,6 +17,7 @@ use rockets::Rockets;
 use schedule::Schedule;
 
 /// Its pages.
+#[allow(clippy::large_enum_variant)] // one lives at a time: the page that is shown
 #[derive(Routable, Clone, PartialEq, Debug)]
 #[rustfmt::skip]
 pub enum Route {

@@ -55,7 +55,7 @@ pub fn Enter(class: String, onentered: Callback<Me>, children: Element) -> Eleme
         errors.set((wrong_email, wrong_password));
         if errors.read().0.is_none() && errors.read().1.is_none() {
             busy.set(true);
-            let ask = SignIn { email: email.read().trim().to_owned(), password: password(), code: asks_code.then(|| code()) };
+            let ask = SignIn { email: email.read().trim().to_owned(), password: password(), code: asks_code.then_some(code()) };
             match client::sign_in(&ask).await {
                 Ok(me) => entered(me),
                 Err(why) if why.code == Code::SecondFactorRequired => {

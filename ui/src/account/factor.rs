@@ -42,7 +42,7 @@ pub fn SetUp(needs_password: bool, onready: Callback<()>) -> Element {
     let begin = move || async move {
         busy.set(true);
         problem.set(None);
-        let ask = StartTotp { password: needs_password.then(|| password()) };
+        let ask = StartTotp { password: needs_password.then_some(password()) };
         match client::start_totp(&ask).await {
             Ok(begun) => start.set(Some(begun)),
             Err(why) => problem.set(Some(why)),
