@@ -103,7 +103,8 @@ fn Filters(sift: Sift, times: bool) -> Element {
         options(&[("", "All services"), ("customer", "Customer"), ("supplier", "Supplier"), ("employee", "Employee"), ("core", "Core")]);
     let levels = options(&[("", "Everything"), ("warn", "Warnings"), ("error", "Errors")]);
     rsx! {
-        Sieve { base: BASE, sift: sift.clone(),
+        // Watching is no filter.
+        Sieve { base: BASE, sift: Sift { status: String::new(), ..sift.clone() },
             Search { base: BASE, sift: sift.clone(), label: "Search", placeholder: "Message, target or a field's value" }
             Choice {
                 id: "level",
