@@ -116,7 +116,8 @@ fn Events(sift: ReadSignal<Sift>) -> Element {
 
 fn row(key: String, event: &SecurityEvent) -> Row {
     let at = format::civil(event.at, 0);
-    let account = event.account.map_or_else(|| "not known".to_owned(), |account| account.to_string());
+    // Enough to tell accounts of one list apart; the whole id is beside it.
+    let account = event.account.map_or_else(|| "not known".to_owned(), |account| format!("{:.8}…", account.to_string()));
     Row {
         key,
         cells: vec![
