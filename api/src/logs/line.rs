@@ -75,8 +75,9 @@ fn without_addresses(text: &str) -> String {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
         let name = before.trim_end_matches(|c: char| c.is_alphanumeric() || "._%+-!#$&'*/=?^`{|}~\"".contains(c));
         let host = after.len() - after.trim_start_matches(|c: char| c.is_alphanumeric() || ".-[]:".contains(c)).len();
-        // A version of a stream is `launch/<id>@42`: digits alone are no host.
-        let is_address = name.len() < before.len() && after[..host].contains(|c: char| c.is_alphabetic() || c == '.');
+        // A version of a stream is `launch/<id>@42`: digits alone, perhaps before a point or colon of the sentence, are no host.
+        let named = after[..host].trim_end_matches(['.', ':', '-']);
+        let is_address = name.len() < before.len() && named.contains(|c: char| !c.is_ascii_digit());
         if is_address {
             clean.push_str(name);
             clean.push_str(ADDRESS);
@@ -198,7 +199,10 @@ mod tests {
         assert_eq!(clean("<Ada@Example.ORG>, \"b\"@[::1]"), "<<address>>, <address>");
         assert_eq!(clean("postgres://astro:secret@db.local:5432/astro"), "postgres://astro:<address>/astro");
         assert_eq!(clean("grüße@bücher.example"), "<address>");
-        assert_eq!(clean("launch/0198@42 is newer than launch/0198@41"), "launch/0198@42 is newer than launch/0198@41");
+        assert_eq!(
+            clean("launch/0198@42 is newer than launch/0198@41: ask launch/0198@42."),
+            "launch/0198@42 is newer than launch/0198@41: ask launch/0198@42."
+        );
         assert_eq!(clean("@ alone @"), "@ alone @");
     }
 
