@@ -95,6 +95,10 @@ impl Bus {
         let address = ServerAddr::from_str(url).map_err(failed("read the address of NATS"))?;
         let user = address.username().unwrap_or(prefix);
         let mut options = ConnectOptions::new().name(format!("astro {prefix}")).custom_inbox_prefix(format!("_INBOX_{user}"));
+        // The client leaves aside what an address says of the user.
+        if let (Some(user), Some(password)) = (address.username(), address.password()) {
+            options = options.user_and_password(user.to_owned(), password.to_owned());
+        }
         if let Some(tls) = tls {
             options = options.require_tls(true).tls_client_config(tls);
         }

@@ -37,6 +37,14 @@ pub(crate) enum Program {
     StandIn(PathBuf),
 }
 
+impl Program {
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Mongod(path) | Self::StandIn(path) => path.clone(),
+        }
+    }
+}
+
 /// Whether an acknowledged write must survive a kill: accounts of a demo must, data of one test need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {

@@ -66,6 +66,13 @@ impl Programs {
         Ok(Self { postgres, nats, mongo })
     }
 
+    /// Where the programs are, as variables that begin with `prefix`: for tests that start servers in their own way.
+    pub(crate) fn environment(&self, prefix: &str) -> Vec<(String, PathBuf)> {
+        let mongo = self.mongo.as_ref().map(mongo::Program::path);
+        let programs = [("NATS_SERVER", self.nats.clone()), ("MONGO_SERVER", mongo)];
+        programs.into_iter().filter_map(|(name, path)| Some((format!("{prefix}_{name}"), path?))).collect()
+    }
+
     /// PostgreSQL's own load generator.
     pub(crate) fn pgbench(&self) -> Option<PathBuf> {
         self.postgres.as_ref().map(postgres::Programs::pgbench)

@@ -75,7 +75,7 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
     }
     let mut servers = steps.run("Servers", |_| TestServers::start(paths, &programs, Durability::EveryStop))?;
     let mut tests = paths.cargo();
-    tests.args(&cargo_test).args(args).envs(servers.environment("ASTRO_TEST"));
+    tests.args(&cargo_test).args(args).envs(servers.environment("ASTRO_TEST")).envs(programs.environment("ASTRO_TEST"));
     if let (Some(browser), Some(bundles), Some(dir)) = (browser, bundles, servers.dir()) {
         let program = crate::astro::copy(&paths.target().join("debug/astro"), dir)?;
         tests.env("ASTRO_TEST_CHROMIUM", browser.chromium).env("ASTRO_TEST_CHROMEDRIVER", browser.driver);
@@ -99,6 +99,9 @@ pub(crate) fn serve(paths: &Paths) -> Result<()> {
     print_line("");
     for (name, value) in servers.environment("ASTRO_TEST") {
         print_line(&format!("export {name}='{value}'"));
+    }
+    for (name, program) in programs.environment("ASTRO_TEST") {
+        print_line(&format!("export {name}='{}'", program.display()));
     }
     print_line("\nCtrl-C stops them and removes their data.");
     loop {
