@@ -8,6 +8,7 @@ mod canaries;
 mod client;
 mod crash;
 mod documents;
+mod guarded;
 mod headers;
 mod hostile;
 mod idempotency;
