@@ -306,6 +306,27 @@ pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
     })
 }
 
+/// The streams with an event of this type that has no place in the log yet and whose `field` is `value`: what no view can know of.
+pub async fn ahead_of_the_log(
+    pool: &PgPool,
+    stream_type: &str,
+    event_type: &str,
+    field: &str,
+    value: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT e.aggregate_id FROM sequencer s JOIN events e ON e.xid >= s.settled_to \
+         WHERE NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id) \
+         AND e.aggregate_type = $1 AND e.event_type = $2 AND e.payload->>$3 = $4",
+    )
+    .bind(stream_type)
+    .bind(event_type)
+    .bind(field)
+    .bind(value)
+    .fetch_all(pool)
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

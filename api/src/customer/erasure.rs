@@ -9,17 +9,17 @@ use crate::{
     web::address::Address,
 };
 use axum::extract::State;
-use commands::{Ask, ask::digest};
+use commands::{Ask, ask::digest, sequence};
 use contract::{BookingId, Code, CustomerId, LaunchId, Listing, Problem, account::Erase, page::PER_PAGE_MAX};
 use domain::{
-    Actor,
+    Actor, Decider,
     booking::{Booking, PaymentState, RefundState, Stage},
     customer::{self, Customer as Record},
     launch::Launch,
 };
 use http::StatusCode;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -69,29 +69,31 @@ async fn erase(
 }
 
 impl App {
-    /// The bookings of a customer that keep them from being forgotten, as their launches say: views only say which to look at.
+    /// The bookings of a customer that keep them from being forgotten, as their launches say: views only say which launches to look at.
     async fn open_bookings(&self, customer: CustomerId) -> Answer<Vec<BookingId>> {
-        // What the customer has just done counts, too.
-        self.views.customer.wait_until(self.feed.head().await?).await?;
-        let mut launches: BTreeMap<LaunchId, Vec<BookingId>> = BTreeMap::new();
+        let mut launches = BTreeSet::new();
+        // What the customer has just done counts, too: first what is on its way into the log, then what the view may not have read yet.
+        for launch in sequence::ahead_of_the_log(&self.pool, Launch::NAME, "seats_held", "customer", &customer.to_string()).await? {
+            launches.extend(launch.parse::<LaunchId>());
+        }
+        if self.views.customer.wait_until(self.feed.head().await?).await?.is_stale() {
+            return Err(ApiError::unavailable(anyhow::anyhow!("the customers' views have not read all that was booked")));
+        }
         for page in 1..=BOOKINGS_MAX / PER_PAGE_MAX {
             let listing = Listing { page, per_page: PER_PAGE_MAX, search: String::new() };
             let trips = self.views.customer.bookings_of(customer, &listing, &|kind, text| self.blind(kind, text)).await?;
-            for trip in &trips.items {
-                launches.entry(trip.launch).or_default().push(trip.booking);
-            }
+            launches.extend(trips.items.iter().map(|trip| trip.launch));
             if u64::from(page) >= trips.pages() {
                 break;
             }
         }
         let mut open = Vec::new();
-        for (launch, bookings) in launches {
+        for launch in launches {
             let still = move |state: &Launch| {
                 let over = matches!(state, Launch::Ended { .. });
-                let known = |id: &BookingId| {
-                    state.manifest().and_then(|manifest| manifest.bookings.get(id)).is_some_and(|known| is_open(known, over))
-                };
-                bookings.iter().copied().filter(known).collect::<Vec<_>>()
+                let bookings = state.manifest().into_iter().flat_map(|manifest| &manifest.bookings);
+                let own = bookings.filter(|(_, booking)| booking.customer == customer && is_open(booking, over));
+                own.map(|(id, _)| *id).collect::<Vec<_>>()
             };
             open.extend(self.executor.see(&launch, still).await?);
         }
