@@ -57,7 +57,7 @@ const PARTS: [(&str, &[Privilege]); 10] = [
             ("system", "accounts", CHANGE),
             ("system", "sessions", CHANGE),
             ("system", "links", CHANGE),
-            ("system", "notifications", CHANGE),
+            ("system", "notifications", &["find", "insert", "update", "remove", "createCollection", "createIndex"]),
             ("system", "mailbox", CHANGE),
             ("system", "test_gateway", CHANGE),
             ("system", "security_events", &["insert", "update", "find"]),
