@@ -99,15 +99,11 @@ async fn pass_on(State(core): State<Core>, address: Address, mut request: Reques
         return Err(ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment."));
     };
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    // The host that people know stays in its header: the core service compares it with where a page comes from.
     let elsewhere = Uri::builder().scheme(core.scheme).authority(core.authority.clone()).path_and_query(path).build();
-    // The name that people know stays: the core service compares it with where a page comes from. HTTP/2 has it in the address.
-    let host = request.uri().authority().and_then(|known| HeaderValue::from_str(known.as_str()).ok());
     *request.uri_mut() = elsewhere.map_err(|error| ApiError::internal(anyhow::Error::new(error)))?;
     *request.version_mut() = http::Version::HTTP_11;
     let headers = request.headers_mut();
-    if let Some(host) = host {
-        headers.entry(header::HOST).or_insert(host);
-    }
     for name in OF_THE_CONNECTION {
         headers.remove(name);
     }

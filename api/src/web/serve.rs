@@ -4,7 +4,7 @@ use super::limits::Connections;
 use crate::tls::Identity;
 use anyhow::{Context, Result};
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
-use http::Request;
+use http::{HeaderValue, Request, header::HOST};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -126,6 +126,12 @@ fn answering(
 + Clone {
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
+        // HTTP/2 has the host in the address; everything behind looks for it in the header.
+        if !request.headers().contains_key(HOST)
+            && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+        {
+            request.headers_mut().insert(HOST, host);
+        }
         if let Some(identity) = identity {
             request.extensions_mut().insert(identity);
         }
