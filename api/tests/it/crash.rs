@@ -66,6 +66,7 @@ pub(crate) fn all_roles(place: &Namespace, port: u16) -> Command {
         .env("ASTRO_MONGO_URL", &place.mongo_url)
         .env("ASTRO_KEYS", &place.keys)
         .env("ASTRO_PREFIX", &place.prefix)
+        .env("ASTRO_LIMITS", "off")
         .env_remove("ASTRO_UI")
         .stdout(Stdio::null())
         .stderr(Stdio::inherit());
