@@ -162,7 +162,7 @@ impl Tls {
             .with_client_cert_verifier(asking)
             .with_single_cert(chain, secret)
             .context(unfit)?;
-        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Some(Self { ca, cert, key, client, server: Arc::new(server) }))
     }
 

@@ -4,14 +4,14 @@ use super::limits::Connections;
 use crate::tls::Identity;
 use anyhow::{Context, Result};
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
-use http::{HeaderValue, Request, header::HOST};
+use http::Request;
 use hyper::{
     body::Incoming,
-    server::conn::{http1, http2},
+    server::conn::http1,
     service::{Service as HyperService, service_fn},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
 use rustls::ServerConfig;
@@ -34,8 +34,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// The most headers of a request, and the most bytes of them all.
 const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Requests at once on one connection.
-const STREAMS_MAX: u32 = 128;
 /// How long nothing is accepted after that failed: there are too many open files, most likely.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -87,18 +85,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, router: Router, accept
     let stream = timeout(HANDSHAKE_FOR, acceptor.accept(stream)).await.context("no handshake in time")?.context("handshake")?;
     let (_, session) = stream.get_ref();
     let identity = session.peer_certificates().and_then(|chain| Identity::of(chain.first()?));
-    let second = session.alpn_protocol() == Some(b"h2");
-    let service = answering(router, address, identity);
-    if !second {
-        return http1(stream, service, watcher).await;
-    }
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .keep_alive_interval(SILENCE_MAX)
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEAD_BYTES_MAX as u32);
-    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.context("HTTP/2")
+    http1(stream, answering(router, address, identity), watcher).await
 }
 
 async fn http1<S, H, F>(stream: S, service: H, watcher: Watcher) -> Result<()>
@@ -126,12 +113,6 @@ fn answering(
 + Clone {
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
-        // HTTP/2 has the host in the address; everything behind looks for it in the header.
-        if !request.headers().contains_key(HOST)
-            && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
-        {
-            request.headers_mut().insert(HOST, host);
-        }
         if let Some(identity) = identity {
             request.extensions_mut().insert(identity);
         }
