@@ -6,6 +6,7 @@ pub mod addresses;
 pub mod device;
 pub mod erase;
 mod history;
+mod leaving;
 pub mod link;
 mod observe;
 pub mod password;

@@ -1,7 +1,6 @@
 //! The customer service: launches for everyone, bookings for customers.
 
 mod cancel;
-mod erasure;
 mod export;
 pub mod live;
 mod passengers;

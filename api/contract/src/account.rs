@@ -146,7 +146,7 @@ forms! {
         /// Each opens the account once, in place of the six digits.
         codes: Vec<String>,
     }
-    /// Forget me (`POST /api/customer/erasure`). Cannot be taken back.
+    /// Forget me (`POST /api/core/erasure`). Cannot be taken back.
     Erase {
         /// The password of the account.
         password: String,

@@ -1,5 +1,5 @@
 //! Forgetting a person: all that is kept of them outside the log, and the key without which nothing in the log can be read. One function
-//! for the request that asks for it and for the job that finishes it. Whether it may be done is left to the customer service.
+//! for the request that asks for it and for the job that finishes it. Whether it may be done is asked in `leaving`.
 
 use super::{account::Accounts, link::Links, session::Sessions};
 use crate::{app::Servers, audit::Trail, problem::Answer};

@@ -1,6 +1,6 @@
 //! `/api/core`: accounts and sessions, each in a file of its own; and what operators and auditors see of the system.
 
-use super::{accounts, history, observe, people, projections, second_factor, sign_in};
+use super::{accounts, history, leaving, observe, people, projections, second_factor, sign_in};
 use crate::{
     answer::{Read, read},
     app::App,
@@ -25,6 +25,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(sign_in::router())
         .merge(second_factor::router())
         .merge(people::router())
+        .merge(leaving::router())
         .routes(routes!(notifications))
         .routes(routes!(retry))
         .routes(routes!(discard))

@@ -1,6 +1,6 @@
 //! `/api/customer`: launches for everyone; holding, booking, paying and cancelling for customers.
 
-use super::{cancel, erasure, export, passengers};
+use super::{cancel, export, passengers};
 use crate::{
     answer::{Position, Read, position, read},
     app::App,
@@ -50,7 +50,6 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(cancel_booking))
         .routes(routes!(trips))
         .routes(routes!(trip))
-        .merge(erasure::router())
         .merge(export::router())
 }
 

@@ -78,7 +78,7 @@ impl Class {
             "/api/core/accounts/confirm" | "/api/core/password/reset" | "/api/core/password" => Self::SignIn,
             "/api/core/totp" | "/api/core/totp/confirm" | "/api/core/recovery-codes" if !safe => Self::SignIn,
             "/api/core/accounts" | "/api/core/password/forgotten" | "/api/core/accounts/staff" if !safe => Self::Mail,
-            "/api/customer/export" | "/api/customer/erasure" => Self::Export,
+            "/api/customer/export" | "/api/core/erasure" => Self::Export,
             "/api/core/accounts" | "/api/core/logs" | "/api/core/security-events" | "/api/core/streams" => Self::Search,
             _ if !safe => Self::Command,
             _ if query => Self::Search,

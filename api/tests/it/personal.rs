@@ -189,8 +189,8 @@ async fn a_customer_takes_everything_along_and_is_forgotten() {
     let employee = world.with_role(Role::Employee, None).await;
 
     // What is open keeps the account.
-    zenobia.post("/api/customer/erasure", &json!({ "password": "another password" })).await.refused(400, "bad_request");
-    let open = zenobia.post("/api/customer/erasure", &json!({ "password": PASSWORD })).await.refused(409, "open_bookings");
+    zenobia.post("/api/core/erasure", &json!({ "password": "another password" })).await.refused(400, "bad_request");
+    let open = zenobia.post("/api/core/erasure", &json!({ "password": PASSWORD })).await.refused(409, "open_bookings");
     assert_eq!(open["bookings"], json!([booking]));
     cancel(&zenobia, &path).await;
     eventually("the refund is paid", async || {
@@ -225,7 +225,7 @@ async fn a_customer_takes_everything_along_and_is_forgotten() {
     zenobia.get("/api/customer/export?format=xml").await.refused(400, "bad_request");
 
     let before = employee.get("/api/employee/journal").await.ok();
-    let gone = zenobia.post("/api/customer/erasure", &json!({ "password": PASSWORD })).await;
+    let gone = zenobia.post("/api/core/erasure", &json!({ "password": PASSWORD })).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     eventually("the session is over", async || (zenobia.get("/api/customer/bookings").await.status == 401).then_some(())).await;
     world.visitor().post("/api/core/session", &json!({ "email": email, "password": PASSWORD })).await.refused(401, "wrong_credentials");

@@ -122,7 +122,7 @@ pub async fn end_other_sessions() -> Answer<()> {
 }
 /// Has everything about oneself erased.
 pub async fn erase_me(password: &str) -> Answer<()> {
-    send(Method::Post, "/api/customer/erasure".to_owned(), Some(&serde_json::json!({ "password": password }))).await
+    send(Method::Post, "/api/core/erasure".to_owned(), Some(&serde_json::json!({ "password": password }))).await
 }
 
 // --- core: operators and accounts

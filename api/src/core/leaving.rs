@@ -32,7 +32,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 /// Forget me: the account, my details in every booking, my mails and sessions. Cannot be taken back.
-#[utoipa::path(post, path = "/erasure", tag = "me", request_body = Erase, security(("session" = ["customer"])), responses(
+#[utoipa::path(post, path = "/erasure", tag = "accounts", request_body = Erase, security(("session" = ["customer"])), responses(
     (status = 204, description = "Everything is forgotten"), (status = 202, description = "It is decided, and being done"),
     (status = 409, body = Problem, description = "open_bookings"), (status = 429, body = Problem, description = "too_many_requests")))]
 async fn erase(
