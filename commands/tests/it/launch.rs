@@ -134,3 +134,22 @@ async fn a_launch_is_shown_as_it_was_at_any_position() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_view_can_know_of_yet_is_found_ahead_of_the_log() {
+    world(async |world| {
+        let executor = world.executor();
+        executor.execute::<Launch>(&LAUNCH, schedule(), &ask()).await.unwrap();
+        executor.execute::<Launch>(&LAUNCH, hold(7, "1A".parse().unwrap()), &ask()).await.unwrap();
+        let ahead = async |customer: u128| {
+            let customer = CustomerId(Uuid::from_u128(customer)).to_string();
+            commands::sequence::ahead_of_the_log(&world.pool, "launch", "seats_held", "customer", &customer).await.unwrap()
+        };
+        assert_eq!((ahead(7).await, ahead(8).await), (vec![LAUNCH.to_string()], vec![]));
+        let sequencing = world.sequence(None);
+        world.settle(2).await;
+        assert_eq!(ahead(7).await, Vec::<String>::new());
+        sequencing.stop().await;
+    })
+    .await;
+}
