@@ -46,13 +46,13 @@ pub struct Config {
     /// Its private key, PEM, for the owner's eyes only
     #[arg(long, env = "ASTRO_TLS_KEY", global = true, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// Where the core service is, for a service that runs without it and passes its requests on, such as https://core.internal:8443
+    /// Where the core service is, for a service that runs without it and passes its requests on, such as `https://core.internal:8443`
     #[arg(long, env = "ASTRO_CORE_URL", global = true, value_name = "URL")]
     pub core_url: Option<String>,
     /// Proxies that say truly from where a request comes (X-Forwarded-For): addresses or networks, separated by commas
     #[arg(long, env = "ASTRO_TRUSTED_PROXIES", global = true, value_delimiter = ',', value_name = "ADDRESSES")]
     pub trusted_proxies: Vec<Network>,
-    /// Other sites whose pages may call this one, exactly as browsers name them, such as https://desk.example; separated by commas
+    /// Other sites whose pages may call this one, exactly as browsers name them, such as `https://desk.example`; separated by commas
     #[arg(long, env = "ASTRO_ALLOWED_ORIGINS", global = true, value_delimiter = ',', value_name = "ORIGINS")]
     pub allowed_origins: Vec<String>,
     /// How often one address or account may ask: `default`, `off` for measuring, or a number that the limits are multiplied by

@@ -1,5 +1,5 @@
 //! The system log: one line per thing worth knowing, on stdout and, for operators to search, in MongoDB. Fields have one name
-//! everywhere ([`fields`]), nothing in a line is personal data ([`line`]), and no text can begin a line of its own.
+//! everywhere ([`fields`]), nothing in a line is personal data ([`mod@line`]), and no text can begin a line of its own.
 //!
 //! - [`start`]: from then on lines are written; [`ship`]: they are stored, within a size and an age.
 //! - [`search`] and [`live`]: what operators ask for. Who did what is the trail's: [`crate::audit`].
