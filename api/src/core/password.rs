@@ -198,7 +198,7 @@ mod tests {
             assert_eq!(customers(good), None, "{good}");
         }
         assert!(customers("eleven char").unwrap().contains("12"));
-        assert_eq!(customers(&long.repeat(6)[..1024]), None);
+        assert_eq!(customers(&long.repeat(7)[..1024]), None);
         assert!(customers(&long.repeat(7)[..1025]).unwrap().contains("1024"));
         assert!(refused("fourteen chars", Role::Operator, &[]).unwrap().contains("15"));
         assert_eq!(refused("fifteen chars, 15", Role::Operator, &[]), None);
