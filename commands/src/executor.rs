@@ -41,6 +41,8 @@ pub struct Limits {
     pub hot_streams: usize,
     /// How long a stream nobody asks for stays hot.
     pub idle_after: Duration,
+    /// How often idle streams are looked for.
+    pub sweep_every: Duration,
     /// How long a command may take before its caller is told to ask again.
     pub deadline: Duration,
     /// How often a command is decided again because another process was first, or the store failed.
@@ -62,6 +64,7 @@ impl Default for Limits {
             mailbox_commands: 4_096,
             hot_streams: 10_000,
             idle_after: Duration::from_secs(300),
+            sweep_every: Duration::from_secs(10),
             deadline: Duration::from_secs(10),
             attempts: 20,
             snapshot_every_events: 100,

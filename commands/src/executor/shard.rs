@@ -40,8 +40,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(64);
 const STORE_FAILURES_MAX: u32 = 3;
 /// How many snapshots one shard writes at a time; what is due meanwhile waits.
 const SNAPSHOT_WRITES_MAX: usize = 1;
-/// How often idle streams are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Idle streams are looked for no more often than this, whatever the limits say.
+const SWEEP_EVERY_MIN: Duration = Duration::from_millis(1);
 
 pub(super) enum Message {
     Put(Box<dyn Job>),
@@ -145,7 +145,7 @@ impl Shard {
     pub(super) async fn run(mut self) {
         let mut open = true;
         let mut messages = Vec::new();
-        let mut sweep = interval(SWEEP_EVERY);
+        let mut sweep = interval(self.limits.sweep_every.max(SWEEP_EVERY_MIN));
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.start_loads();

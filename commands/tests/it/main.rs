@@ -7,6 +7,7 @@ mod command_log;
 mod executor;
 mod feed;
 mod forms;
+mod idle;
 mod launch;
 mod proxy;
 mod sequencer;
