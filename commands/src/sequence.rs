@@ -4,7 +4,12 @@
 mod relay;
 mod sequencer;
 
-use crate::{Wake, guards::Guards, hash::Hash, wake::APPEND_HINT};
+use crate::{
+    Wake,
+    guards::{Step, Trial},
+    hash::Hash,
+    wake::APPEND_HINT,
+};
 use futures::StreamExt;
 use nats::{Bus, Feed};
 use sqlx::{PgPool, Row};
@@ -76,18 +81,18 @@ struct Lead {
 
 /// Runs the sequencer and the relay, or stands by for them, until `stop`. Returns an error only when the log is broken.
 pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
-    run_with(Guards::default(), pool, bus, wake, stop).await
+    run_with(Trial::default(), pool, bus, wake, stop).await
 }
 
-/// The same with a guard taken away, for tests.
+/// The same with a guard taken away, or an end at some step, for tests.
 #[doc(hidden)]
-pub async fn run_with(guards: Guards, pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
-    let holder = Uuid::new_v4();
+pub async fn run_with(trial: impl Into<Trial>, pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
+    let (holder, trial) = (Uuid::new_v4(), trial.into());
     let hearing = hear(bus.clone(), wake.clone(), stop.clone());
     let leading = async {
         while !stop.is_cancelled() {
             match acquire(&pool, holder).await {
-                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, lead, &stop, guards).await {
+                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, lead, &stop, &trial).await {
                     Ok(()) => {}
                     Err(Ended::Broken(broken)) => {
                         tracing::error!("The log is broken: {broken}");
@@ -162,17 +167,18 @@ async fn release(pool: &PgPool, epoch: i64) {
     }
 }
 
-async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken, guards: Guards) -> Result<(), Ended> {
+async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken, trial: &Trial) -> Result<(), Ended> {
+    trial.reach(Step::LeaseTaken);
     tracing::info!(epoch = lead.epoch, position = lead.position, "This process sequences the log");
     let epoch = lead.epoch;
     let (head, heads) = watch::channel(lead.position);
     let relaying = async {
         match bus {
-            Some(bus) => relay::run(Feed::new(pool.clone(), None), bus, heads, stop).await,
+            Some(bus) => relay::run(Feed::new(pool.clone(), None), bus, heads, stop, trial).await,
             None => stop.cancelled().await,
         }
     };
-    let sequencing = sequence(sequencer::Sequencer::new(guards), pool, wake, lead, &head, stop);
+    let sequencing = sequence(sequencer::Sequencer::new(trial.clone()), pool, wake, lead, &head, stop);
     tokio::pin!(relaying, sequencing);
     let ended = select! {
         ended = &mut sequencing => ended,

@@ -1,6 +1,7 @@
 //! Publishes the log to JetStream in order, each event at its own position. Nothing depends on it being there: after any doubt it asks the
 //! stream where it is, and a stream that is lost, cut or a stranger's is filled anew from Postgres.
 
+use crate::guards::{Step, Trial};
 use nats::{Bus, BusError, Feed, FeedError, bus::KEPT_EVENTS_MAX};
 use std::time::Duration;
 use tokio::{select, sync::watch, time::sleep};
@@ -24,11 +25,11 @@ enum Doubt {
 }
 
 /// Relays up to each head it is told, until `stop`.
-pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, stop: &CancellationToken) {
+pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, stop: &CancellationToken, trial: &Trial) {
     let mut pause = PAUSE_MIN;
     while !stop.is_cancelled() {
         let relayed = select! {
-            relayed = relay(&feed, bus, &mut heads) => relayed,
+            relayed = relay(&feed, bus, &mut heads, trial) => relayed,
             () = stop.cancelled() => return,
         };
         match relayed {
@@ -46,17 +47,27 @@ pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, 
 }
 
 /// Publishes until something is doubtful. Returns when there will be no more heads.
-async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Result<(), Doubt> {
+async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>, trial: &Trial) -> Result<(), Doubt> {
     let head = *heads.borrow();
-    let mut published = open(feed, bus, head).await?;
+    let mut published = open(feed, bus, head, trial).await?;
     loop {
         let head = *heads.borrow_and_update();
         while published < head {
             let events = feed.page(published, BATCH_EVENTS).await?;
             let Some(last) = events.last() else { break };
             let last = last.position;
+            #[cfg(debug_assertions)]
+            if trial.ends_at(Step::HalfPublished) && events.len() > 1 {
+                bus.publish(&events[..events.len() / 2]).await?;
+                trial.reach(Step::HalfPublished);
+                bus.publish(&events[events.len() / 2..]).await?;
+                published = last;
+                continue;
+            }
             bus.publish(&events).await?;
+            trial.reach(Step::Published);
             published = last;
+            trial.reach(Step::PublishedNoted);
             #[allow(clippy::cast_precision_loss)] // a figure for people
             metrics::gauge!("astro_relay_position").set(published as f64);
         }
@@ -66,7 +77,7 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Resu
                 let stands = bus.head().await?;
                 if stands != Some(published) {
                     tracing::warn!(position = published, "The stream stands at {stands:?}");
-                    published = open(feed, bus, head).await?;
+                    published = open(feed, bus, head, trial).await?;
                 }
             }
         }
@@ -74,7 +85,7 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>) -> Resu
 }
 
 /// Makes sure that the stream is there and is ours; says up to where it is filled.
-async fn open(feed: &Feed, bus: &Bus, head: u64) -> Result<u64, Doubt> {
+async fn open(feed: &Feed, bus: &Bus, head: u64, trial: &Trial) -> Result<u64, Doubt> {
     if let Some(last) = bus.head().await? {
         if is_ours(feed, bus, last, head).await? {
             return Ok(last);
@@ -84,6 +95,7 @@ async fn open(feed: &Feed, bus: &Bus, head: u64) -> Result<u64, Doubt> {
     }
     let first = (head + 1).saturating_sub(KEPT_EVENTS_MAX).max(1);
     bus.create(first).await?;
+    trial.reach(Step::StreamMade);
     tracing::info!(position = head, "The stream is filled from {first}");
     Ok(first - 1)
 }

@@ -6,7 +6,7 @@
 
 use super::{Broken, Ended, LEASE, Lead};
 use crate::{
-    guards::{Guard, Guards},
+    guards::{Guard, Step as Reached, Trial},
     hash,
 };
 use nats::Moment;
@@ -49,7 +49,7 @@ pub(super) struct Sequencer {
     heads: HashMap<(String, String), i64>,
     /// The forms of events seen so far: stream type, event type, version.
     forms: HashSet<(String, String, i32)>,
-    guards: Guards,
+    trial: Trial,
 }
 
 // `wide` is where a window of the wished size would end; `held` says that something is committed above it or above the border.
@@ -79,8 +79,8 @@ const GIVE: &str = "WITH led AS (\
     INSERT INTO log (position, event_row, hash) SELECT g.p, g.r, g.h FROM led, UNNEST($7::bigint[], $8::bigint[], $9::bytea[]) AS g(p, r, h)";
 
 impl Sequencer {
-    pub(super) fn new(guards: Guards) -> Self {
-        Self { guards, ..Self::default() }
+    pub(super) fn new(trial: Trial) -> Self {
+        Self { trial, ..Self::default() }
     }
 
     /// Keeps the lease while there is nothing to do.
@@ -93,7 +93,7 @@ impl Sequencer {
         .bind(LEASE.as_secs_f64())
         .execute(pool)
         .await?;
-        if renewed.rows_affected() == 1 || !self.guards.has(Guard::Fencing) { Ok(()) } else { Err(Ended::Fenced) }
+        if renewed.rows_affected() == 1 || !self.trial.guards.has(Guard::Fencing) { Ok(()) } else { Err(Ended::Fenced) }
     }
 
     /// After a restore into a new cluster transaction ids start anew, below those stored with the events. Takes what the old cluster left
@@ -129,7 +129,7 @@ impl Sequencer {
 
     /// Sequences the next window.
     pub(super) async fn step(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<Step, Ended> {
-        let window = if self.guards.has(Guard::SettledTail) { WINDOW } else { NAIVE_WINDOW };
+        let window = if self.trial.guards.has(Guard::SettledTail) { WINDOW } else { NAIVE_WINDOW };
         // One connection for all of it: each that is given back to the pool costs a round trip more.
         let mut connection = pool.acquire().await?;
         let rows = sqlx::query(window).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(&mut *connection).await?;
@@ -163,7 +163,7 @@ impl Sequencer {
         rows: Vec<Unsequenced>,
         settled_to: String,
     ) -> Result<(), Ended> {
-        if self.guards.has(Guard::Contiguity) {
+        if self.trial.guards.has(Guard::Contiguity) {
             self.check(connection, lead, &rows).await?;
         }
         let mut position = lead.position;
@@ -177,6 +177,7 @@ impl Sequencer {
             links.push(link);
         }
         let new = self.new_forms(&rows);
+        self.trial.reach(Reached::EventsChosen);
         let given = sqlx::query(GIVE)
             .bind(lead.epoch)
             .bind(i64::try_from(lead.position).unwrap_or(i64::MAX))
@@ -191,12 +192,13 @@ impl Sequencer {
             .bind(new.iter().map(|row| &*row.event_type).collect::<Vec<&str>>())
             .bind(new.iter().map(|row| row.event_version).collect::<Vec<_>>())
             .bind(new.iter().map(|row| row.id).collect::<Vec<_>>())
-            .bind(self.guards.has(Guard::Fencing))
+            .bind(self.trial.guards.has(Guard::Fencing))
             .execute(connection)
             .await?;
         if given.rows_affected() != rows.len() as u64 {
             return Err(Ended::Fenced);
         }
+        self.trial.reach(Reached::PositionsWritten);
         *lead = Lead { epoch: lead.epoch, position, hash: link, settled_to };
         Ok(())
     }

@@ -8,6 +8,7 @@ mod history;
 mod lease;
 mod relay;
 mod seats;
+mod steps;
 mod tail;
 
 use crate::world::World;

@@ -3,7 +3,7 @@
 use crate::cabin;
 use commands::{
     Ask, Executor, Limits, Wake,
-    guards::Guards,
+    guards::{Guards, Trial},
     hash::Body,
     sequence::{self, Broken},
 };
@@ -71,9 +71,9 @@ impl World {
         self.sequence_with(Guards::default(), bus)
     }
 
-    pub fn sequence_with(&self, guards: Guards, bus: Option<Bus>) -> Sequencing {
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(sequence::run_with(guards, self.pool.clone(), bus, Wake::new(), stop.clone()));
+    pub fn sequence_with(&self, trial: impl Into<Trial>, bus: Option<Bus>) -> Sequencing {
+        let (trial, stop) = (trial.into(), CancellationToken::new());
+        let task = tokio::spawn(sequence::run_with(trial, self.pool.clone(), bus, Wake::new(), stop.clone()));
         Sequencing { stop, task }
     }
 

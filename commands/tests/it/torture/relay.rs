@@ -12,7 +12,7 @@ use sqlx::Executor as _;
 use std::time::Duration;
 use tokio::time::Instant;
 
-async fn open(world: &World) -> Executor {
+pub(super) async fn open(world: &World) -> Executor {
     let executor = world.executor();
     executor.execute::<Cabin>(&Id(1), Command::Open { seats: 100_000 }, &ask()).await.unwrap();
     executor
@@ -27,7 +27,7 @@ async fn write(executor: &Executor, round: u64, count: u64, dice: &mut StdRng) {
 }
 
 /// Waits until the stream is filled; then it has to hold the log, each event at its own position.
-async fn mirrors_the_log(world: &World, bus: &Bus, last: u64) {
+pub(super) async fn mirrors_the_log(world: &World, bus: &Bus, last: u64) {
     until("the stream is filled", async || bus.head().await.ok().flatten() == Some(last)).await;
     let log = world.feed().page(0, last as usize).await.unwrap();
     assert_eq!(log.len() as u64, last);
@@ -37,7 +37,7 @@ async fn mirrors_the_log(world: &World, bus: &Bus, last: u64) {
 }
 
 /// Reads up to `to`; says what is missing or twice.
-async fn follow(follower: &mut Follower, to: u64) -> Verdict {
+pub(super) async fn follow(follower: &mut Follower, to: u64) -> Verdict {
     let deadline = Instant::now() + PATIENCE;
     while follower.after() < to {
         assert!(Instant::now() < deadline, "stuck at {}", follower.after());
