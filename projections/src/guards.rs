@@ -1,9 +1,14 @@
 //! What keeps the views right whatever happens, each with a switch, so that tests can show what it is there for. Only a debug build can
-//! turn one off.
+//! turn one off, or end a projector or a rebuild at one of its steps as a crash would.
 
 use crate::store::{Store, StoreFault};
 use nats::Envelope;
 use std::{fmt, sync::Arc};
+#[cfg(debug_assertions)]
+use std::{
+    panic::resume_unwind,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// The guards. All are on.
 #[doc(hidden)]
@@ -60,6 +65,46 @@ type Deliver = Arc<dyn Fn(Vec<Envelope>) -> Vec<Envelope> + Send + Sync>;
 /// Whether a write fails between its documents and its positions.
 type Break = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// Where a projector or a rebuild may end, each right behind what it names.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The projector has opened the views where they stand.
+    Opened,
+    /// A batch is folded; nothing of it is written.
+    Folded,
+    /// Which streams are set aside is written (in Postgres not committed); in MongoDB no document of the batch is.
+    SetAside,
+    /// Documents are written; how far they are is not (in Postgres nothing is committed).
+    DocumentsWritten,
+    /// All of a batch is written; nobody is told.
+    Written,
+    /// Readers of the process are told; nothing is announced on the bus.
+    Told,
+    /// A stream that was set aside is folded again; nothing of it is written.
+    Replayed,
+    /// It is written, too.
+    TakenUp,
+    /// A rebuild has made an empty version.
+    VersionMade,
+    /// The version is filled from the log.
+    VersionFilled,
+    /// It is compared with the one in use.
+    VersionCompared,
+    /// It is in use; nobody has heard of that.
+    Switched,
+    /// Everyone has; the oldest version is still there.
+    SwitchHeard,
+}
+
+impl Step {
+    /// The steps of a projector.
+    pub const OF_PROJECTOR: [Self; 8] =
+        [Self::Opened, Self::Folded, Self::SetAside, Self::DocumentsWritten, Self::Written, Self::Told, Self::Replayed, Self::TakenUp];
+    /// The steps of a rebuild.
+    pub const OF_REBUILD: [Self; 5] = [Self::VersionMade, Self::VersionFilled, Self::VersionCompared, Self::Switched, Self::SwitchHeard];
+}
+
 /// What a test does to a projector. Nothing, unless a debug build says so.
 #[doc(hidden)]
 #[derive(Clone, Default)]
@@ -68,9 +113,26 @@ pub struct Trial {
     pub(crate) store: Option<Wrap>,
     pub(crate) deliver: Option<Deliver>,
     pub(crate) between: Option<Break>,
+    /// The step it ends at, and how often it still comes there.
+    #[cfg(debug_assertions)]
+    ending: Option<(Step, Arc<AtomicU32>)>,
 }
 
 impl Trial {
+    /// Says that `step` is reached.
+    #[cfg(debug_assertions)]
+    pub(crate) fn reach(&self, step: Step) {
+        if let Some((end, left)) = &self.ending
+            && *end == step
+            && left.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            resume_unwind(Box::new(step));
+        }
+    }
+    #[cfg(not(debug_assertions))]
+    #[inline]
+    pub(crate) fn reach(&self, _: Step) {}
+
     /// Fails if a test says so; stands where a process may end within a write.
     pub(crate) fn between(&self) -> Result<(), StoreFault> {
         if self.between.as_ref().is_some_and(|fails| fails()) {
@@ -104,5 +166,13 @@ impl Trial {
     #[must_use]
     pub fn fail_between(self, fails: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { between: Some(Arc::new(fails)), ..self }
+    }
+    /// Ends the task when it comes to `step` for the `nth` time, without another word. Whoever joins it gets the step.
+    #[must_use]
+    pub fn ending_at(self, step: Step, nth: u32) -> Self {
+        Self { ending: Some((step, Arc::new(AtomicU32::new(nth)))), ..self }
+    }
+    pub(crate) fn ends_at(&self, step: Step) -> bool {
+        self.ending.as_ref().is_some_and(|(end, _)| *end == step)
     }
 }

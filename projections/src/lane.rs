@@ -113,7 +113,8 @@ impl<V: View> Lane<V> {
         self.load(store, events.iter().flat_map(|read| read.parts()).filter_map(V::key)).await?;
         for (n, read) in events.iter().enumerate() {
             let Envelope { stream_id, stream_type, position, event_type, .. } = read.envelope();
-            if self.aside.contains_key(stream_id) {
+            // What is before the event that failed may not be written yet: a process can end when it has written only what it set aside.
+            if self.aside.get(stream_id).is_some_and(|from| position >= from) {
                 continue;
             }
             let lines = self.lines.len();

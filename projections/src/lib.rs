@@ -45,7 +45,7 @@ pub use databases::{Databases, PrepareFault, Projection, UnknownView, ViewName, 
 pub use finance::{FinanceViews, JournalQuery, Totals};
 pub use freshness::{Freshness, ReadFault, WAIT_MAX};
 #[doc(hidden)]
-pub use guards::{Guards, Trial};
+pub use guards::{Guards, Step, Trial};
 pub use operations::{BookingQuery, LaunchQuery, OperationsViews};
 pub use partitions::{Partitions, Positions};
 pub use projector::run;

@@ -3,6 +3,7 @@
 
 use crate::{
     Databases, Projection,
+    guards::Step,
     lane::AnyLane,
     partitions::Partitions,
     recorded::Read,
@@ -121,6 +122,7 @@ impl Projector<'_> {
             return Ok(());
         }
         let mut lanes = self.open().await?;
+        databases.trial.reach(Step::Opened);
         let mut follower = databases.feed.follow(lanes.iter().map(|lane| lane.position()).min().unwrap_or_default());
         let mut after = follower.after();
         let mut look_at = Instant::now();
@@ -157,9 +159,12 @@ impl Projector<'_> {
             try_join_all(lanes.iter_mut().map(|lane| lane.fold(store, &batch, up_to))).await?;
             let changes: Vec<Changes> = lanes.iter_mut().map(|lane| lane.take()).collect::<Result<_, _>>()?;
             let folded = began.elapsed();
+            databases.trial.reach(Step::Folded);
             store.write(Some(epoch), &changes).await?;
+            databases.trial.reach(Step::Written);
             after = up_to;
             self.tell(after);
+            databases.trial.reach(Step::Told);
             metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str())
                 .set(Timestamp::now().duration_since(recorded_at).as_secs_f64().max(0.0));
             tracing::debug!(
@@ -226,7 +231,9 @@ impl Projector<'_> {
             lane.replay(store, &stream_id, &past, without).await?;
             let changes = lane.take()?;
             let again = !changes.parked.is_empty();
+            databases.trial.reach(Step::Replayed);
             store.write(Some(self.assignment.epoch), &[changes]).await?;
+            databases.trial.reach(Step::TakenUp);
             if !again {
                 tracing::info!(view = %lane.table(), stream.id = stream_id, without, "Took stream {stream_id} up again in {}", lane.table());
             }

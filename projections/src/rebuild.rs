@@ -3,6 +3,7 @@
 
 use crate::{
     Databases, ViewName,
+    guards::Step,
     lane::AnyLane,
     partitions::{Partitions, Positions},
     projector::chain,
@@ -263,10 +264,12 @@ impl<'a> Making<'a> {
         let shadow = Table { view: name.view, version: standing.latest + 1 };
         self.shown.version = shadow.version;
         store.create(shadow).await?;
+        self.databases.trial.reach(Step::VersionMade);
         let mut lane = self.lane(shadow)?;
         lane.begin();
         let parity = async {
             self.fold_all(&mut *lane, progress).await?;
+            self.databases.trial.reach(Step::VersionFilled);
             self.compare(&mut *lane, live).await
         };
         let parity = match stop.run_until_cancelled(parity).await.unwrap_or(Err(RebuildFault::Stopped)) {
@@ -279,9 +282,11 @@ impl<'a> Making<'a> {
                 return Err(fault);
             }
         };
+        self.databases.trial.reach(Step::VersionCompared);
         let switched = parity.differing == 0 || differing == Differing::Accept;
         if switched {
             self.switch(&mut *lane, live.version).await?;
+            self.databases.trial.reach(Step::SwitchHeard);
             for version in standing.positions.into_keys().filter(|version| *version != live.version) {
                 store.discard(Table { view: name.view, version }).await?;
             }
@@ -328,6 +333,7 @@ impl<'a> Making<'a> {
                 Err(fault) => return Err(fault.into()),
             }
         }
+        self.databases.trial.reach(Step::Switched);
         tracing::info!(view = %name, version = table.version, "Switched {name} from version {previous} to {}", table.version);
         let known = self.store.sharing().await?.members;
         let deadline = Instant::now() + HEARD_WITHIN;

@@ -4,7 +4,7 @@
 use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
 use crate::{
     Column,
-    guards::{Guards, Trial},
+    guards::{Guards, Step, Trial},
     partitions::{PARTS, Positions},
 };
 use contract::operations::RebuildProgress;
@@ -165,6 +165,14 @@ impl MongoStore {
 
     /// Writes documents, and which streams are set aside.
     async fn write_documents(&self, changes: &[Changes]) -> Result<(), StoreFault> {
+        #[cfg(debug_assertions)]
+        if self.trial.ends_at(Step::SetAside) {
+            // All this goes off at once; here what is set aside is first.
+            for Changes { table, parked, .. } in changes.iter().filter(|changes| !changes.parked.is_empty()) {
+                self.update("parked", parked.iter().map(|stream| set_aside(*table, stream)).collect()).await?;
+                self.trial.reach(Step::SetAside);
+            }
+        }
         let mut updates = Vec::new();
         for Changes { table, rows, parked, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
@@ -375,6 +383,7 @@ impl Store for MongoStore {
         }
         self.write_documents(changes).await?;
         self.trial.between()?;
+        self.trial.reach(Step::DocumentsWritten);
         // The positions come last: what they say is there.
         self.write_positions(fence, changes).await
     }

@@ -3,7 +3,7 @@
 use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
 use crate::{
     Column,
-    guards::{Guards, Trial},
+    guards::{Guards, Step, Trial},
     partitions::{PARTS, Positions},
 };
 use contract::{finance::JournalLine, operations::RebuildProgress};
@@ -250,6 +250,9 @@ impl Store for PostgresStore {
                 .execute(&mut *transaction)
                 .await?;
             }
+            if !parked.is_empty() {
+                trial.reach(Step::SetAside);
+            }
             for (stream_type, stream_id) in taken_up {
                 sqlx::query(&format!(
                     "DELETE FROM {schema}.parked WHERE view = $1 AND version = $2 AND stream_type = $3 AND stream_id = $4"
@@ -263,6 +266,7 @@ impl Store for PostgresStore {
             }
         }
         trial.between()?;
+        trial.reach(Step::DocumentsWritten);
         // Last, so that who has the right is locked only for a moment. What has another epoch, or whose version is gone, finds no row.
         let moved = sqlx::query(&format!(
             "WITH fence AS MATERIALIZED (SELECT FROM {schema}.sharing WHERE epoch = $2 FOR SHARE) \

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Appends an event to the launch past all rules.
-async fn append(world: &World, n: u128, sequence: i64, event_type: &str, payload: &str) {
+pub async fn append(world: &World, n: u128, sequence: i64, event_type: &str, payload: &str) {
     let (event_id, command_id, stream_id) = (Uuid::now_v7(), Uuid::new_v4(), launch(n).to_string());
     let body = Body {
         event_id,
@@ -41,15 +41,28 @@ async fn append(world: &World, n: u128, sequence: i64, event_type: &str, payload
 }
 
 /// Appends an event that no program can read to the launch.
-async fn poison(world: &World, n: u128, sequence: i64) {
+pub async fn poison(world: &World, n: u128, sequence: i64) {
     append(world, n, sequence, "from_the_future", r#"{"type":"from_the_future"}"#).await;
 }
 
 /// A new price, in cents.
-fn repriced(price: i64) -> String {
+pub fn repriced(price: i64) -> String {
     format!(
         r#"{{"type":"repriced","price":{{"minor":{price},"currency":"USD"}},"was":{{"minor":800,"currency":"USD"}},"at":"2026-01-01T00:00:00Z"}}"#
     )
+}
+
+/// Makes every event that no program can read a new price.
+pub async fn cure(world: &World, price: i64) {
+    let mut transaction = world.pool.begin().await.unwrap();
+    transaction.execute("ALTER TABLE events DISABLE TRIGGER keep_history").await.unwrap();
+    sqlx::query("UPDATE events SET event_type = 'repriced', payload = $1::json WHERE event_type = 'from_the_future'")
+        .bind(repriced(price))
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.execute("ALTER TABLE events ENABLE TRIGGER keep_history").await.unwrap();
+    transaction.commit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,15 +99,7 @@ async fn a_poison_event_sets_only_its_stream_aside_until_it_is_cured() {
         let running = world.project_all();
 
         // Cured: here the payload becomes one that can be read; in production the program does.
-        let mut transaction = world.pool.begin().await.unwrap();
-        transaction.execute("ALTER TABLE events DISABLE TRIGGER keep_history").await.unwrap();
-        sqlx::query("UPDATE events SET event_type = 'repriced', payload = $1::json WHERE event_type = 'from_the_future'")
-            .bind(repriced(700))
-            .execute(&mut *transaction)
-            .await
-            .unwrap();
-        transaction.execute("ALTER TABLE events ENABLE TRIGGER keep_history").await.unwrap();
-        transaction.commit().await.unwrap();
+        cure(world, 700).await;
         world.hold(1, 2, "2B 2C").await;
         world.settle().await;
         assert_eq!(world.customer().launch(&launch(1).to_string()).await.unwrap().unwrap().card.held, 0, "still aside");

@@ -1,6 +1,8 @@
 //! What may go wrong on the way from the log to the views goes wrong here, by a seed. After each run every view is made anew from the log and
 //! must equal the live one. Each guard is then turned off, and the same run must show a difference. `ASTRO_TORTURE=N` runs N times as long.
 
+mod steps;
+
 use crate::{
     faults::{Drowsy, Line, Random, Sleep},
     world::{Running, World, launch, until, variable, world},

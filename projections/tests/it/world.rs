@@ -92,7 +92,7 @@ pub async fn world(test: impl AsyncFnOnce(&World)) {
 /// A projector that runs until it is stopped.
 pub struct Running {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    pub task: JoinHandle<()>,
     pub position: watch::Receiver<u64>,
 }
 
