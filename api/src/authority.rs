@@ -46,6 +46,10 @@ impl FromRequestParts<App> for Entered {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        // A handler may ask for a role and for the claims: one request is looked at, and counted, once.
+        if let Some(claims) = parts.extensions.get::<Claims>() {
+            return Ok(Self(claims.clone()));
+        }
         let service =
             *parts.extensions.get::<Service>().ok_or_else(|| ApiError::internal(anyhow::anyhow!("the router names no service")))?;
         let now = app.clock.now();
@@ -57,6 +61,7 @@ impl FromRequestParts<App> for Entered {
         asking::is_by(claims.sub);
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
         app.limits.account(Class::of(&parts.method, route, parts.uri.query().is_some()), claims.sub)?;
+        parts.extensions.insert(claims.clone());
         Ok(Self(claims))
     }
 }

@@ -130,10 +130,13 @@ pub async fn follow(State(around): State<Around>, mut request: Request, next: Ne
         };
         let status = response.status().as_u16();
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let shown = route.as_deref().unwrap_or(if service.is_some() { "no route" } else { "page" });
+        let shown = route.as_deref().unwrap_or(if service.is_some() { "no route" } else { "file" });
         let method = known(&method);
         if status >= 500 {
             tracing::warn!(target: REQUESTS, { http.method = method, http.route = shown, http.status = status, duration_ms }, "{method} {shown}: {status}");
+        } else if route.is_none() && service.is_none() && status < 400 {
+            // The files of a page: many, and all the same.
+            tracing::debug!(target: REQUESTS, { http.method = method, http.route = shown, http.status = status, duration_ms }, "{method} {shown}: {status}");
         } else {
             tracing::info!(target: REQUESTS, { http.method = method, http.route = shown, http.status = status, duration_ms }, "{method} {shown}: {status}");
         }

@@ -63,7 +63,7 @@ const TABLE: [Row; 7] = [
     (Class::Command, "command", rate(200, 20), rate(60, 100)),
     (Class::Read, "read", rate(600, 5), rate(300, 20)),
     (Class::Search, "search", rate(120, 50), rate(60, 200)),
-    (Class::Export, "export", rate(10, 60_000), rate(3, 300_000)),
+    (Class::Export, "export", rate(20, 30_000), rate(8, 60_000)),
     (Class::Page, "page", rate(1_000, 2), None),
 ];
 

@@ -62,7 +62,7 @@ pub(super) fn Change(staff: bool) -> Element {
         event.prevent_default();
         problem.set(None);
         done.set(false);
-        errors.set((current.read().is_empty().then(|| "Write your password until now.".to_owned()), unfit(&new.read(), staff)));
+        errors.set((current.read().is_empty().then(|| "Write your current password.".to_owned()), unfit(&new.read(), staff)));
         if errors.read().0.is_none() && errors.read().1.is_none() {
             busy.set(true);
             match client::change_password(&ChangePassword { current: current(), new: new() }).await {
@@ -92,7 +92,7 @@ pub(super) fn Change(staff: bool) -> Element {
             }
             Field {
                 id: "current",
-                label: "Password until now",
+                label: "Current password",
                 kind: "password",
                 value: current(),
                 error: errors.read().0.clone(),

@@ -101,9 +101,9 @@ fn List(sift: ReadSignal<Sift>) -> Element {
                     };
                 }
                 let columns = vec![
-                    Column::text("Name").lead(),
+                    Column::text("Name"),
                     Column::text("Role"),
-                    Column::text("State"),
+                    Column::text("State").lead(),
                     Column::text("Second factor").later(),
                     Column::data("Since (UTC)").later(),
                 ];

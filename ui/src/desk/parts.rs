@@ -189,7 +189,10 @@ pub fn Pages(base: String, sift: Sift, total: u64, per_page: u32, noun: String, 
                         if index > 0 && near[index - 1] + 1 < at {
                             span { "aria-hidden": "true", "…" }
                         }
-                        Link { to: sift.on_page(at).under(&base), "aria-label": "Page {at}", "aria-current": if at == page { "page" }, "{format::count(u64::from(at))}" }
+                        Link { to: sift.on_page(at).under(&base), "aria-label": "Page {at}",
+                            // Not on the link itself: see the shell.
+                            span { "aria-current": if at == page { "page" }, "{format::count(u64::from(at))}" }
+                        }
                     }
                 }
             }
