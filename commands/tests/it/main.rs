@@ -10,6 +10,7 @@ mod forms;
 mod idle;
 mod launch;
 mod proxy;
+mod restore;
 mod sequencer;
 mod snapshots;
 mod timers;

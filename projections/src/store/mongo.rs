@@ -116,6 +116,7 @@ impl MongoStore {
         Self { database: client.database_with_options(name, options), trial: Trial::default() }
     }
 
+    #[cfg(debug_assertions)]
     pub(crate) fn on_trial(self, trial: Trial) -> Self {
         Self { trial, ..self }
     }
