@@ -52,14 +52,15 @@ pub(super) struct Sequencer {
     trial: Trial,
 }
 
-// `wide` is where a window of the wished size would end; `held` says that something is committed above it or above the border.
+// `wide` is where a window of the wished size would end; `newest` is the newest of this cluster: if it is not in the window, something is
+// committed that an older transaction holds back.
 // Already sequenced rows are left out: there are some after a restore into a new cluster, where transaction ids start anew. The scalar
 // subquery with LIMIT asks the index for each row; an anti-join might be planned as a hash of the whole log.
 const WINDOW: &str = "WITH border AS MATERIALIZED (\
-        SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin, \
+        SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin, pg_snapshot_xmax(pg_current_snapshot()) AS next, \
             (SELECT e.xid FROM events e WHERE e.xid >= $1::text::xid8 ORDER BY e.xid OFFSET $2 LIMIT 1) AS wide), \
     edge AS MATERIALIZED (SELECT CASE WHEN wide < xmin THEN (wide::text::bigint + 1)::text::xid8 ELSE xmin END AS upto, wide < xmin AS more, \
-        (SELECT e.xid FROM events e ORDER BY e.xid DESC LIMIT 1) AS newest FROM border) \
+        (SELECT e.xid FROM events e WHERE e.xid < next ORDER BY e.xid DESC LIMIT 1) AS newest FROM border) \
     SELECT edge.upto::text, edge.more, COALESCE(edge.newest >= edge.upto, false), \
         e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, e.event_type, e.event_version::int \
     FROM edge LEFT JOIN events e ON e.xid >= $1::text::xid8 AND e.xid < edge.upto AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
@@ -96,25 +97,35 @@ impl Sequencer {
         if renewed.rows_affected() == 1 || !self.trial.guards.has(Guard::Fencing) { Ok(()) } else { Err(Ended::Fenced) }
     }
 
-    /// After a restore into a new cluster transaction ids start anew, below those stored with the events. Takes what the old cluster left
-    /// unsequenced, all of it settled, and starts the windows from the beginning; what has its place already is skipped there.
+    /// After a restore into a new cluster transaction ids start anew, below those stored with the events: no transaction of this cluster has
+    /// written what is not below the next id. Takes what the old cluster left unsequenced, all of it settled, up to the last row that is
+    /// known to be the old one's. Where the end of the last window is not of this cluster either, windows start from the beginning; what has
+    /// its place already is skipped there.
     pub(super) async fn adopt(&mut self, pool: &PgPool, lead: &mut Lead) -> Result<(), Ended> {
-        let foreign: bool = sqlx::query_scalar("SELECT $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot())")
-            .bind(&lead.settled_to)
-            .fetch_one(pool)
-            .await?;
-        if !foreign {
+        let (windows, events): (bool, bool) = sqlx::query_as(
+            "SELECT $1::text::xid8 > next, COALESCE((SELECT e.xid FROM events e ORDER BY e.xid DESC LIMIT 1) >= next, false) \
+             FROM (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS next) now",
+        )
+        .bind(&lead.settled_to)
+        .fetch_one(pool)
+        .await?;
+        if !windows && !events {
             return Ok(());
         }
-        tracing::warn!(position = lead.position, "The event store was restored into a new cluster; its transactions are counted anew");
+        if windows {
+            tracing::warn!(position = lead.position, "The event store was restored into a new cluster; its transactions are counted anew");
+        }
         loop {
             let rows = sqlx::query(
                 "SELECT ''::text, false, false, e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, \
                     e.event_type, e.event_version::int FROM events e \
-                 WHERE e.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
+                 WHERE e.xid >= LEAST($2::text::xid8, pg_snapshot_xmax(pg_current_snapshot())) \
+                    AND e.id <= (SELECT max(f.id) FROM events f WHERE f.xid >= pg_snapshot_xmax(pg_current_snapshot())) \
+                    AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
                  ORDER BY e.id LIMIT $1",
             )
             .bind(WINDOW_EVENTS)
+            .bind(&lead.settled_to)
             .fetch_all(pool)
             .await?;
             if rows.is_empty() {
@@ -123,7 +134,9 @@ impl Sequencer {
             let rows = rows.iter().map(unsequenced).collect::<Result<Vec<_>, _>>()?;
             self.give(&mut *pool.acquire().await?, lead, rows, lead.settled_to.clone()).await?;
         }
-        lead.settled_to = "0".to_owned();
+        if windows {
+            lead.settled_to = "0".to_owned();
+        }
         Ok(())
     }
 

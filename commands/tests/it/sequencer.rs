@@ -12,6 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// So many looks for what is new, by an index that each asks up to three times, take an idle sequencer at least so long.
+const LOOKS: i64 = 150;
+const LOOKS_TAKE: Duration = Duration::from_millis(2_500);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_transaction_in_front_of_the_tail_is_not_missed() {
     world(async |world| {
@@ -161,6 +165,51 @@ async fn goes_on_after_a_restore_into_a_cluster_that_counts_transactions_anew() 
         let places: BTreeSet<_> =
             world.feed().page(0, 10).await.unwrap().into_iter().map(|event| (event.position, event.sequence)).collect();
         assert_eq!(places, (1..=6).map(|n| (n, n)).collect());
+        sequencing.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_old_cluster_left_comes_first_even_where_the_new_one_counts_between() {
+    world(async |world| {
+        let mut connection = world.pool.acquire().await.unwrap();
+        for sequence in 1..=3 {
+            append_raw(&mut connection, "old", sequence).await;
+        }
+        let sequencing = world.sequence(None);
+        world.settle(3).await;
+        sequencing.stop().await;
+        // The last window of the old cluster ended below where the new one counts, and what came behind it is above.
+        append_raw(&mut connection, "old", 4).await;
+        world.tamper("UPDATE events SET xid = (id + 4000000000)::text::xid8 WHERE sequence = 4").await;
+        append_raw(&mut connection, "old", 5).await;
+        let sequencing = world.sequence(None);
+        world.settle(5).await;
+        append_raw(&mut connection, "old", 6).await;
+        world.settle(6).await;
+        let places: Vec<_> = world.feed().page(0, 10).await.unwrap().into_iter().map(|event| (event.position, event.sequence)).collect();
+        assert_eq!(places, (1..=6).map(|n| (n, n)).collect::<Vec<_>>());
+        sequencing.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_of_an_old_cluster_do_not_keep_the_sequencer_busy() {
+    world(async |world| {
+        append_raw(&mut world.pool.acquire().await.unwrap(), "old", 1).await;
+        let sequencing = world.sequence(None);
+        world.settle(1).await;
+        sequencing.stop().await;
+        world.tamper("UPDATE events SET xid = (id + 4000000000)::text::xid8").await;
+        let sequencing = world.sequence(None);
+        until("it leads", async || commands::sequence::status(&world.pool).await.unwrap().holder.is_some()).await;
+        // Each look is a transaction; a sequencer that holds nothing back looks ten times a second.
+        let looks = async || world.count("SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = 'events_xid'").await;
+        let (before, began) = (looks().await, Instant::now());
+        until("it has looked some times", async || looks().await >= before + LOOKS).await;
+        assert!(began.elapsed() > LOOKS_TAKE, "{LOOKS} looks in {:?}", began.elapsed());
         sequencing.stop().await;
     })
     .await;
