@@ -177,7 +177,11 @@ impl Sequencer {
         settled_to: String,
     ) -> Result<(), Ended> {
         if self.trial.guards.has(Guard::Contiguity) {
-            self.check(connection, lead, &rows).await?;
+            match self.check(&mut *connection, lead, &rows).await {
+                // What seems to be missing may have got its place from a successor meanwhile.
+                Err(Ended::Broken(_)) if !still_leads(&mut *connection, lead).await? => return Err(Ended::Fenced),
+                checked => checked?,
+            }
         }
         let mut position = lead.position;
         let mut link = lead.hash;
@@ -270,6 +274,15 @@ impl Sequencer {
         }
         Ok(())
     }
+}
+
+/// Whether nobody else has led since, or given a position.
+async fn still_leads(connection: &mut PgConnection, lead: &Lead) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT epoch = $1 AND position = $2 FROM sequencer")
+        .bind(lead.epoch)
+        .bind(i64::try_from(lead.position).unwrap_or(i64::MAX))
+        .fetch_one(connection)
+        .await
 }
 
 fn unsequenced(row: &sqlx::postgres::PgRow) -> Result<Unsequenced, sqlx::Error> {

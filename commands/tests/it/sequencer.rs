@@ -214,3 +214,24 @@ async fn ids_of_an_old_cluster_do_not_keep_the_sequencer_busy() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_replaced_unawares_does_not_take_the_work_of_its_successor_for_a_hole() {
+    world(async |world| {
+        let replaced = world.sequence(None);
+        append_raw(&mut world.pool.acquire().await.unwrap(), "s", 1).await;
+        world.settle(1).await;
+        // A successor came, gave the second event its place and went, and a third waits: all before the first looks again.
+        let mut successor = world.pool.begin().await.unwrap();
+        append_raw(&mut successor, "s", 2).await;
+        successor.execute("INSERT INTO log SELECT 2, max(id), '\\x02' FROM events").await.unwrap();
+        let came = "UPDATE sequencer SET epoch = epoch + 1, position = 2, lease_until = '-infinity'";
+        successor.execute(came).await.unwrap();
+        append_raw(&mut successor, "s", 3).await;
+        successor.commit().await.unwrap();
+        until("it goes on", async || replaced.task.is_finished() || world.feed().head().await.unwrap() == 3).await;
+        replaced.stop().await;
+        assert_eq!(world.feed().head().await.unwrap(), 3);
+    })
+    .await;
+}
