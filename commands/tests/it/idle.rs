@@ -18,15 +18,20 @@ static STATES: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 struct Counter;
 
-impl Default for Counter {
-    fn default() -> Self {
+impl Counter {
+    fn new() -> Self {
         STATES.fetch_add(1, Ordering::SeqCst);
         Self
     }
 }
+impl Default for Counter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 impl Clone for Counter {
     fn clone(&self) -> Self {
-        Self::default()
+        Self::new()
     }
 }
 impl Drop for Counter {

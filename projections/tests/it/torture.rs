@@ -5,6 +5,7 @@ mod steps;
 
 use crate::{
     faults::{Drowsy, Line, Random, Sleep},
+    parking::poison,
     world::{Running, World, launch, until, variable, world},
 };
 use futures::future::join_all;
@@ -252,6 +253,42 @@ async fn writing_only_what_is_newer_keeps_an_old_batch_out_of_mongo() {
         world(async |world| nothing(wakes_up_late(world, newer_only, Projection::Customer).await)),
         world(async |world| something(wakes_up_late(world, fenced_only, Projection::Customer).await)),
     );
+}
+
+/// A process wakes up with a stream to set aside that was cured meanwhile.
+async fn sets_aside_late(world: &World, guards: Guards, projection: Projection) -> Vec<String> {
+    world.catalogue(2).await;
+    poison(world, 1, 2).await;
+    until("all is sequenced", async || commands::sequence::status(&world.pool).await.unwrap().unsequenced == 0).await;
+    let sleep = Sleep::before_a_write();
+    let drowsy = sleep.clone();
+    let trial = Trial::default().guards(guards).store(move |store| Arc::new(Drowsy { store, sleep: drowsy.clone() }));
+    let sleeper = world.project_in(projection, &world.databases.on_trial(trial));
+    sleep.begin().await;
+    let other = world.project(projection);
+    world.settle_in(&[projection]).await;
+    steps::take_up(world, projection, 1).await;
+    until("nothing is aside", async || steps::aside(world, projection).await == 0).await;
+    other.stop().await;
+    let ending = tokio::spawn(sleeper.stop());
+    sleep.end();
+    ending.await.unwrap();
+    // Who opens a view passes over the streams that are set aside.
+    world.book(1, 7, "2B").await;
+    let last = world.project(projection);
+    world.settle_in(&[projection]).await;
+    last.stop().await;
+    differing(world, projection).await
+}
+
+// In MongoDB the fence stands before positions only, so there it does not hold this off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_fence_keeps_a_deposed_process_from_setting_a_cured_stream_aside() {
+    let in_postgres = [Projection::Operations, Projection::Finance];
+    let (on, off) = (Guards::default(), Guards::default().without_fence());
+    let fenced = each(&in_postgres, async |world, projection| nothing(sets_aside_late(world, on, projection).await));
+    let open = each(&in_postgres, async |world, projection| something(sets_aside_late(world, off, projection).await));
+    tokio::join!(fenced, open);
 }
 
 // An event is missing from what is delivered.

@@ -14,7 +14,7 @@ fn views(projection: Projection) -> impl Iterator<Item = ViewName> {
 }
 
 /// How many streams are set aside in the views of a projection.
-async fn aside(world: &World, projection: Projection) -> usize {
+pub(super) async fn aside(world: &World, projection: Projection) -> usize {
     let mut count = 0;
     for name in views(projection) {
         count += projections::parked(&world.databases, name).await.unwrap().len();
@@ -35,7 +35,7 @@ fn ended_at(step: Step, ended: JoinError) {
 }
 
 /// Makes the streams of which an event could not be read whole again.
-async fn take_up(world: &World, projection: Projection, n: u128) {
+pub(super) async fn take_up(world: &World, projection: Projection, n: u128) {
     cure(world, 700).await;
     for name in views(projection).filter(|name| ["launches", "bookings", "journal"].contains(&name.view)) {
         projections::retry(&world.databases, name, "launch", &launch(n).to_string()).await.unwrap();
