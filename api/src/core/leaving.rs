@@ -1,5 +1,6 @@
 //! A customer asks to be forgotten. Refused while a booking is open or money is on its way; then an event, and what follows from it.
 
+use super::sign_in::cleared;
 use crate::{
     app::App,
     audit::{Event, Kind},
@@ -8,7 +9,7 @@ use crate::{
     problem::{Answer, ApiError},
     web::address::Address,
 };
-use axum::extract::State;
+use axum::{extract::State, response::IntoResponse};
 use commands::{Ask, ask::digest, sequence};
 use contract::{BookingId, Code, CustomerId, LaunchId, Listing, Problem, account::Erase, page::PER_PAGE_MAX};
 use domain::{
@@ -41,7 +42,7 @@ async fn erase(
     customer: Customer,
     SignedIn(claims): SignedIn,
     Json(form): Json<Erase>,
-) -> Answer<StatusCode> {
+) -> Answer<impl IntoResponse> {
     let account = app.accounts.by_id(customer.account).await?.ok_or_else(ApiError::not_found)?;
     app.recheck(&claims, &account, &form.password, "password").await?;
     let open = app.open_bookings(customer.customer).await?;
@@ -59,11 +60,11 @@ async fn erase(
     app.executor.execute::<Record>(&customer.customer, customer::Command::Erase { now }, &ask).await?;
     app.trail.note(Event::new(Kind::Erased).account(customer.account).address(&address)).await;
     match app.erasure.forget(customer.account, now).await {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Ok(()) => Ok((StatusCode::NO_CONTENT, cleared())),
         Err(error) => {
             // The event is there, so the scheduler goes on with it.
             tracing::warn!(account.id = %customer.account, "An erasure is left to the scheduler: {error:?}");
-            Ok(StatusCode::ACCEPTED)
+            Ok((StatusCode::ACCEPTED, cleared()))
         }
     }
 }

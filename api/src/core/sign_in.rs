@@ -51,7 +51,8 @@ fn set(name: &str, value: &str, seconds: i64) -> (HeaderName, String) {
     (SET_COOKIE, format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"))
 }
 
-fn cleared() -> Cookies {
+/// Takes the cookies of a session away.
+pub(super) fn cleared() -> Cookies {
     AppendHeaders(vec![set(ACCESS_COOKIE, "", 0), set(REFRESH_COOKIE, "", 0)])
 }
 

@@ -226,6 +226,8 @@ async fn a_customer_takes_everything_along_and_is_forgotten() {
 
     let before = employee.get("/api/employee/journal").await.ok();
     let gone = zenobia.post("/api/core/erasure", &json!({ "password": PASSWORD })).await;
+    let taken = gone.headers.get_all("set-cookie").iter().filter(|cookie| cookie.to_str().unwrap().contains("Max-Age=0")).count();
+    assert_eq!(taken, 2, "the browser has nothing left to ask with");
     assert_eq!(gone.status, 204, "{gone:?}");
     eventually("the session is over", async || (zenobia.get("/api/customer/bookings").await.status == 401).then_some(())).await;
     world.visitor().post("/api/core/session", &json!({ "email": email, "password": PASSWORD })).await.refused(401, "wrong_credentials");

@@ -11,6 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use http::{Method, header};
+use projections::Projection;
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::{
@@ -152,6 +153,25 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// How many commands a second there are while no view is kept up to date: what is left is the request, the command, the payment and what the
+    /// scheduler does.
+    async fn sell_without_views(&self, astro: &Astro, runs: usize) -> Result<f64> {
+        let databases = astro.databases().await?;
+        for projection in Projection::ALL {
+            projections::pause(&databases, projection).await?;
+        }
+        let mut rates = Vec::new();
+        for _ in 0..runs {
+            rates.push(self.sell_all(CLIENTS, None).await?.per_second);
+        }
+        for projection in Projection::ALL {
+            projections::resume(&databases, projection).await?;
+        }
+        Ok(median(&mut rates))
+    }
+}
+
 /// Every figure of this file.
 pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
     let (mut rates, mut yardsticks, mut full, mut offered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -165,15 +185,12 @@ pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Re
     for _ in 0..options.runs {
         offered.extend(desk.sell_all(CLIENTS, Some(OFFERED * rate / COMMANDS as f64)).await?.latencies);
     }
+    let without_views = desk.sell_without_views(astro, options.runs).await?;
     let runs = options.runs;
+    let inserts = ("pgbench inserts/s, 64 clients", median(&mut yardsticks));
     Ok(vec![
-        Figure::beside(
-            "http hold, name and pay on one launch, 64 connections",
-            rate,
-            "commands/s",
-            runs,
-            ("pgbench inserts/s, 64 clients", median(&mut yardsticks)),
-        ),
+        Figure::beside("http with all views paused", without_views, "commands/s", runs, inserts),
+        Figure::beside("http hold, name and pay on one launch, 64 connections", rate, "commands/s", runs, inserts),
         Figure::alone("http p99 of a command then", percentile(&mut full, 99), "ms").runs(runs),
         Figure::alone("http p50 of a command at 70 % of that", percentile(&mut offered, 50), "ms").runs(runs),
         Figure::alone("http p99 of a command at 70 % of that", percentile(&mut offered, 99), "ms").runs(runs),
