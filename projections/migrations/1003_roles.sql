@@ -43,6 +43,8 @@ BEGIN
     IF schema = 'finance' AND view = 'journal' THEN
         EXECUTE format('CREATE OR REPLACE VIEW finance.lines AS SELECT * FROM finance.lines_v%s', version);
         PERFORM public.grant_to(readers, 'SELECT ON finance.lines');
+        -- Suppliers see what their launches earned, not the lines.
+        PERFORM public.grant_to(ARRAY['supplier'], 'SELECT ON finance.journal');
     END IF;
 END $$;
 
@@ -89,5 +91,8 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
+-- What a supplier's launches earned.
+SELECT grant_to(ARRAY['supplier'], 'USAGE ON SCHEMA finance');
+SELECT grant_to(ARRAY['supplier'], 'SELECT ON finance.journal') WHERE to_regclass('finance.journal') IS NOT NULL;
 -- The maker of versions is in one schema, for both.
 SELECT grant_to(ARRAY['projector', 'core'], 'EXECUTE ON FUNCTION operations.make_version, operations.show_version, operations.drop_version');

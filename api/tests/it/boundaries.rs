@@ -66,7 +66,7 @@ const TABLE: [(&str, &str); 33] = [
     ("SELECT * FROM operations.launches_v1", "core projector"),
     ("UPDATE operations.launches_v1 SET position = 0", "core projector"),
     ("DELETE FROM operations.launches_v1", NOBODY),
-    ("SELECT * FROM finance.journal", "employee core"),
+    ("SELECT * FROM finance.journal", "supplier employee core"),
     ("SELECT * FROM finance.lines", "employee core"),
     ("UPDATE finance.lines_v1 SET amount = 1", NOBODY),
     ("UPDATE finance.positions SET positions = DEFAULT", "core projector"),
@@ -287,6 +287,7 @@ async fn every_part_serves_alone_with_its_own_login_and_keys() {
     // Suppliers and employees see it; operators see the log move.
     let supplier = signed_in(&suppliers, Role::Supplier).await;
     supplier.until("/api/supplier/launches", |page| page["items"][0]["id"] == launch.to_string()).await;
+    supplier.get("/api/supplier/summary").await.ok();
     let employee = signed_in(&employees, Role::Employee).await;
     employee.until(&format!("/api/employee/bookings/{booking}"), |trip| trip["booking"]["id"] == booking.to_string()).await;
     employee.until("/api/employee/journal", |journal| journal["lines"]["total"].as_u64() >= Some(2)).await;
