@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -82,13 +82,10 @@ pub(crate) fn run(paths: &Paths, examples: u32) -> Result<()> {
     let log = fs::File::create(logs.join("astro.log"))?;
     let mut all = astro(&["all", "--mailbox", &format!("127.0.0.1:{smtp}")]);
     let _platform = Running(all.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);
-    let deadline = Instant::now() + START;
-    while !server::listens(http) {
-        signals::check()?;
-        if Instant::now() > deadline {
-            bail!("astro does not listen: see {}", logs.join("astro.log").display());
-        }
-        std::thread::sleep(signals::POLL);
+    let listens = signals::wait_until(START, || signals::interrupted() || server::listens(http));
+    signals::check()?;
+    if !listens {
+        bail!("astro does not listen: see {}", logs.join("astro.log").display());
     }
     print_line("");
     let mut ask = Command::new("python3");
