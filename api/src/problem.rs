@@ -165,7 +165,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Database(_) => Self::unavailable(error),
+            StoreError::Database(_) | StoreError::Busy => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }

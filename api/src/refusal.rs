@@ -175,3 +175,21 @@ impl Told for spaceport::Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::response::IntoResponse;
+    use http::{StatusCode, header::RETRY_AFTER};
+    use std::time::Duration;
+
+    #[test]
+    fn who_was_turned_away_is_told_when_to_come_back() {
+        for (after, seconds) in [(Duration::from_millis(250), "1"), (Duration::from_millis(2_001), "3")] {
+            let busy: ApiError = Failure::<supplier::Refusal>::Busy { retry_after: after }.into();
+            let response = busy.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+        }
+    }
+}

@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub struct Limits {
     pub shards: usize,
     /// The most commands in one append.
     pub batch_commands: usize,
-    /// The most unanswered commands of one shard; more are told to come back.
+    /// The most unanswered commands and looks of one shard; more are told to come back.
     pub mailbox_commands: usize,
     /// The most streams one shard keeps hot.
     pub hot_streams: usize,
@@ -43,7 +43,7 @@ pub struct Limits {
     pub idle_after: Duration,
     /// How often idle streams are looked for.
     pub sweep_every: Duration,
-    /// How long a command may take before its caller is told to ask again.
+    /// How long a command or a look may take before its caller is told to ask again.
     pub deadline: Duration,
     /// How often a command is decided again because another process was first, or the store failed.
     pub attempts: u32,
@@ -102,7 +102,7 @@ struct Inner {
 #[derive(Debug)]
 struct Handle {
     inbox: mpsc::UnboundedSender<Message>,
-    /// One permit for each command that may be unanswered; it bounds the inbox.
+    /// One permit for each command or look that may be unanswered; it bounds the inbox.
     room: Arc<Semaphore>,
 }
 
@@ -183,22 +183,28 @@ impl Executor {
         look: impl Fn(&D) -> T + Send + 'static,
     ) -> Result<(T, u64), StoreError> {
         let key = key::<D>(id);
+        let shard = self.shard(&key);
+        let room = shard.room.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let looking = Message::Look(key.clone(), Box::new(Look::<D, T, _>::new(look, reply)));
+        let looking = Message::Look(key.clone(), Box::new(Look::<D, T, _>::new(look, room, reply)));
         let gone = || StoreError::Database(sqlx::Error::WorkerCrashed);
-        self.shard(&key).inbox.send(looking).map_err(|_| gone())?;
-        let (look, seen) = answer.await.map_err(|_| gone())?;
-        // What is hot here may be behind another process.
-        if let Some((seen, version)) = seen
-            && !goes_on(&self.0.pool, &key, version).await?
-        {
-            return Ok((seen, version));
-        }
-        let mut cold = [Cold { key, hot: Box::new(HotState::<D>::default()) }];
-        snapshot::load(&self.0.pool, &mut cold, 0).await?;
-        let [Cold { hot, .. }] = &cold;
-        let state = hot.as_any().downcast_ref::<HotState<D>>().map(|hot| look(&hot.state)).ok_or_else(gone)?;
-        Ok((state, hot.version()))
+        let looked = async {
+            shard.inbox.send(looking).map_err(|_| gone())?;
+            let (look, seen, _room) = answer.await.map_err(|_| gone())?;
+            // What is hot here may be behind another process.
+            if let Some((seen, version)) = seen
+                && !goes_on(&self.0.pool, &key, version).await?
+            {
+                return Ok((seen, version));
+            }
+            let mut cold = [Cold { key, hot: Box::new(HotState::<D>::default()) }];
+            snapshot::load(&self.0.pool, &mut cold, 0).await?;
+            let [Cold { hot, .. }] = &cold;
+            let state = hot.as_any().downcast_ref::<HotState<D>>().map(|hot| look(&hot.state)).ok_or_else(gone)?;
+            Ok((state, hot.version()))
+        };
+        let looked = timeout(self.0.limits.deadline, looked).await;
+        looked.map_err(|late| StoreError::Database(sqlx::Error::Io(late.into())))?
     }
 }
 

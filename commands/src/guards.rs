@@ -17,6 +17,8 @@ pub enum Guard {
     VersionCheck,
     /// The same command id does once. Without: every request is a new command.
     CommandLog,
+    /// A command id is for one request. Without: another one under it gets the answer of the first.
+    RequestHash,
     /// Nobody is answered before the commit. Without: at once.
     AnswerAfterCommit,
     /// A refusal counts only if nobody else has written meanwhile. Without: always.
@@ -27,6 +29,8 @@ pub enum Guard {
     Fencing,
     /// A stream with a hole stops the log. Without: it goes on behind the hole.
     Contiguity,
+    /// A stream on the bus that ends otherwise than the log is made anew. Without: it is filled up from where it ends.
+    OwnStream,
 }
 
 /// The guards in force: all of them, except in a test.

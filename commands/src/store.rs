@@ -29,6 +29,9 @@ pub enum StoreError {
     /// Postgres failed or cannot be reached.
     #[error("the event store cannot be read")]
     Database(#[from] sqlx::Error),
+    /// Too many wait already.
+    #[error("too many commands and looks at streams wait")]
+    Busy,
     /// A stored event cannot be read as one of its kind.
     #[error("event {sequence} of {stream} is not readable")]
     Unreadable {

@@ -60,7 +60,7 @@ pub async fn fired(pool: &PgPool, timers: &[DueTimer], now: Timestamp) -> Result
     let column = |of: fn(&DueTimer) -> &str| timers.iter().map(of).collect::<Vec<&str>>();
     sqlx::query(
         "UPDATE timers t SET fired_at = $5 FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS f(e, k, s, d) \
-         WHERE t.event_id = f.e AND t.kind = f.k AND t.subject = f.s AND t.due_at = f.d AND t.fired_at IS NULL",
+         WHERE t.due_at = f.d AND t.event_id = f.e AND t.kind = f.k AND t.subject = f.s AND t.fired_at IS NULL",
     )
     .bind(timers.iter().map(|timer| timer.event_id).collect::<Vec<_>>())
     .bind(column(|timer| &timer.kind))

@@ -9,7 +9,7 @@ use async_nats::{
         Context,
         consumer::{DeliverPolicy, ReplayPolicy, pull},
         context::{ContextBuilder, GetStreamErrorKind, PublishAckFuture},
-        stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+        stream::{Config, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, StorageType},
     },
     rustls::ClientConfig,
 };
@@ -45,6 +45,12 @@ pub enum BusError {
         position: u64,
         /// Where the stream has it.
         stored: u64,
+    },
+    /// The stream has no message there.
+    #[error("the stream has nothing at {position}")]
+    Nothing {
+        /// Where it was looked for.
+        position: u64,
     },
     /// Any other failure of the client or the server.
     #[error("{doing}: {source}")]
@@ -190,11 +196,14 @@ impl Bus {
         Ok(())
     }
 
-    /// Which event the stream has at `position`, to tell our stream from a stranger's.
+    /// Which event the stream has at `position`, to tell our stream from a stranger's; [`BusError::Nothing`] where it has no message.
     pub async fn event_id_at(&self, position: u64) -> Result<Option<Uuid>, BusError> {
         self.up()?;
         let stream = self.jetstream.get_stream_no_info(&*self.stream).await.map_err(failed("ask NATS for the stream"))?;
-        let message = stream.get_raw_message(position).await.map_err(failed("read a message of the stream"))?;
+        let message = stream.get_raw_message(position).await.map_err(|error| match error.kind() {
+            RawMessageErrorKind::NoMessageFound => BusError::Nothing { position },
+            _ => failed("read a message of the stream")(error),
+        })?;
         Ok(message.headers.get(NATS_MESSAGE_ID).and_then(|id| id.as_str().parse().ok()))
     }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Ask, Done, Failure, StoreError, StreamVersion,
+    guards::{Guard, Guards},
     store::{self, Entry, Key, NewEvent, Rows, Stored},
 };
 use domain::{Decider, Named};
@@ -138,7 +139,7 @@ pub(super) trait Job: Send {
     /// Committed: answers.
     fn done(self: Box<Self>);
     /// Answers with the outcome of an earlier request.
-    fn repeat(self: Box<Self>, entry: &Entry);
+    fn repeat(self: Box<Self>, entry: &Entry, guards: Guards);
     fn fail(self: Box<Self>, trouble: Trouble);
 }
 
@@ -249,9 +250,10 @@ impl<D: Decider> Job for Put<D> {
         self.answer(answer);
     }
 
-    fn repeat(mut self: Box<Self>, entry: &Entry) {
+    fn repeat(mut self: Box<Self>, entry: &Entry, guards: Guards) {
         let Frame { key, ask, .. } = &self.frame;
-        let same = entry.request_hash == ask.request_hash && entry.stream_type == key.stream_type && entry.stream_id == *key.stream_id;
+        let same_request = entry.request_hash == ask.request_hash || !guards.has(Guard::RequestHash);
+        let same = same_request && entry.stream_type == key.stream_type && entry.stream_id == *key.stream_id;
         let unreadable = |error: String| Failure::Unavailable(format!("the recorded outcome cannot be read: {error}"));
         let answer = match &entry.refusal {
             _ if !same => Err(Failure::KeyReused),
@@ -287,19 +289,21 @@ pub(super) trait Looking: Send {
     fn tell(self: Box<Self>, committed: bool);
 }
 
-/// What is answered: the way to look at a stream, for one that was not seen, and what was seen at which version.
-type Seen<T, F> = (F, Option<(T, u64)>);
+/// What is answered: the way to look at a stream, for one that was not seen, what was seen at which version, and the room that the look takes
+/// until it is over.
+type Seen<T, F> = (F, Option<(T, u64)>, OwnedSemaphorePermit);
 
 pub(super) struct Look<D, T, F> {
     look: F,
     seen: Option<(T, u64)>,
+    room: OwnedSemaphorePermit,
     reply: oneshot::Sender<Seen<T, F>>,
     of: PhantomData<fn(&D)>,
 }
 
 impl<D, T, F> Look<D, T, F> {
-    pub(super) fn new(look: F, reply: oneshot::Sender<Seen<T, F>>) -> Self {
-        Self { look, seen: None, reply, of: PhantomData }
+    pub(super) fn new(look: F, room: OwnedSemaphorePermit, reply: oneshot::Sender<Seen<T, F>>) -> Self {
+        Self { look, seen: None, room, reply, of: PhantomData }
     }
 }
 
@@ -310,6 +314,6 @@ impl<D: Decider, T: Send, F: Fn(&D) -> T + Send> Looking for Look<D, T, F> {
     }
     fn tell(self: Box<Self>, committed: bool) {
         // Who asked may have gone.
-        let _ = self.reply.send((self.look, self.seen.filter(|_| committed)));
+        let _ = self.reply.send((self.look, self.seen.filter(|_| committed), self.room));
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     StoreError, Wake,
-    guards::Guard,
+    guards::{Guard, Guards},
     store::{self, Appended, Key, Rows},
 };
 use futures::future::BoxFuture;
@@ -20,6 +20,7 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 use tokio::{
@@ -160,6 +161,11 @@ impl Shard {
                 (batch, appended, connection) = async { match &mut self.writing { Some(writing) => writing.await, None => std::future::pending().await } } => {
                     self.writing = None;
                     self.connection = connection;
+                    if matches!(&appended, Appended::Except(stale) if stale.is_empty()) {
+                        // What was decided on top of it is sound: it is on its way before anyone is answered.
+                        self.start_write();
+                        self.send().await;
+                    }
                     self.written(batch, appended);
                 }
                 Some(report) = self.reports.recv() => {
@@ -289,6 +295,15 @@ impl Shard {
             }
             (batch, appended, sound.then_some(connection))
         }));
+    }
+
+    /// Lets a write begin, as far as it goes without waiting.
+    async fn send(&mut self) {
+        if let Some(writing) = &mut self.writing
+            && let Poll::Ready(written) = futures::poll!(writing)
+        {
+            self.writing = Some(Box::pin(std::future::ready(written)));
+        }
     }
 
     fn written(&mut self, batch: Batch, appended: Appended) {
@@ -457,8 +472,8 @@ impl Shard {
             return;
         }
         let jobs = std::mem::take(&mut self.lookups);
-        let pool = self.pool.clone();
-        self.spawn(async move { Report::Again(look_up(&pool, jobs).await) });
+        let (pool, guards) = (self.pool.clone(), self.limits.guards);
+        self.spawn(async move { Report::Again(look_up(&pool, jobs, guards).await) });
     }
 
     fn reported(&mut self, report: Report) {
@@ -538,7 +553,7 @@ enum Next {
 }
 
 /// Answers the commands whose outcomes are recorded, and gives back the others.
-async fn look_up(pool: &PgPool, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+async fn look_up(pool: &PgPool, jobs: Vec<Box<dyn Job>>, guards: Guards) -> Vec<Box<dyn Job>> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.frame().ask.command_id).collect();
     let mut tries = 0;
     let entries = loop {
@@ -560,7 +575,7 @@ async fn look_up(pool: &PgPool, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
     let mut unknown = Vec::new();
     for mut job in jobs {
         match entries.get(&job.frame().ask.command_id) {
-            Some(entry) => job.repeat(entry),
+            Some(entry) => job.repeat(entry, guards),
             None => {
                 let frame = job.frame_mut();
                 (frame.check, frame.checked) = (false, true);

@@ -1,7 +1,7 @@
 //! Publishes the log to JetStream in order, each event at its own position. Nothing depends on it being there: after any doubt it asks the
 //! stream where it is, and a stream that is lost, cut or a stranger's is filled anew from Postgres.
 
-use crate::guards::{Step, Trial};
+use crate::guards::{Guard, Step, Trial};
 use nats::{Bus, BusError, Feed, FeedError, bus::KEPT_EVENTS_MAX};
 use std::time::Duration;
 use tokio::{select, sync::watch, time::sleep};
@@ -87,7 +87,7 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>, trial: 
 /// Makes sure that the stream is there and is ours; says up to where it is filled.
 async fn open(feed: &Feed, bus: &Bus, head: u64, trial: &Trial) -> Result<u64, Doubt> {
     if let Some(last) = bus.head().await? {
-        if is_ours(feed, bus, last, head).await? {
+        if is_ours(feed, bus, last, head, trial).await? {
             return Ok(last);
         }
         tracing::warn!(position = head, "The stream ends at {last} with another event than the log; it is made anew");
@@ -101,18 +101,17 @@ async fn open(feed: &Feed, bus: &Bus, head: u64, trial: &Trial) -> Result<u64, D
 }
 
 /// Whether the last event of the stream is the one that the log has there.
-async fn is_ours(feed: &Feed, bus: &Bus, last: u64, head: u64) -> Result<bool, Doubt> {
-    if last == 0 {
+async fn is_ours(feed: &Feed, bus: &Bus, last: u64, head: u64, trial: &Trial) -> Result<bool, Doubt> {
+    if last == 0 || !trial.guards.has(Guard::OwnStream) {
         return Ok(true);
     }
     if last > head {
         return Ok(false);
     }
     let stored = match bus.event_id_at(last).await {
-        Ok(stored) => stored,
-        Err(BusError::Down) => return Err(BusError::Down.into()),
         // An empty stream that starts later has no message at its last sequence; filling it goes on from there.
-        Err(_) => return Ok(true),
+        Err(BusError::Nothing { .. }) => return Ok(true),
+        stored => stored?,
     };
     let ours = feed.page(last - 1, 1).await?.first().map(|event| event.event_id);
     Ok(stored.is_some() && stored == ours)

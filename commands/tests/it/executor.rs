@@ -3,9 +3,9 @@
 use crate::{
     cabin::{Cabin, Command, Event, Id, Refusal},
     proxy::Proxy,
-    world::{ask, ask_as, take, until, world},
+    world::{World, append_stored, ask, ask_as, take, until, world},
 };
-use commands::{Executor, Failure, Limits, Wake};
+use commands::{Executor, Failure, Limits, StoreError, Wake};
 use cqrs_es::persist::PersistedEventRepository;
 use domain::{
     id::LaunchId,
@@ -13,11 +13,22 @@ use domain::{
 };
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use sqlx::Executor as _;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// Long enough for anything to be answered that is not held up.
 const MOMENT: Duration = Duration::from_millis(300);
+/// What is held up by a lock takes longer: so long Postgres lets it wait.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// Waits until so many statements wait for a lock.
+async fn until_held_up(world: &World, statements: i64) {
+    let held_up = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("statements wait for a lock", async || world.count(held_up).await == statements).await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_writers_through_two_executors_sell_each_seat_once() {
@@ -78,10 +89,7 @@ async fn a_refusal_waits_for_the_commit_it_depends_on() {
             let executor = executor.clone();
             async move { executor.execute::<Cabin>(&Id(1), take("first"), &ask()).await }
         });
-        until("the append waits", async || {
-            world.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await > 0
-        })
-        .await;
+        until_held_up(world, 1).await;
         let (second_ask, second_executor) = (ask(), executor.clone());
         let mut second = tokio::spawn(async move { second_executor.execute::<Cabin>(&Id(1), take("second"), &second_ask).await });
         assert!(tokio::time::timeout(MOMENT, &mut second).await.is_err(), "refused because of a seat that may never be sold");
@@ -132,6 +140,120 @@ async fn too_many_commands_are_told_to_come_back() {
         }
         executor.execute::<Cabin>(&Id(99), Command::Open { seats: 1 }, &ask()).await.unwrap();
         assert_eq!(world.count("SELECT count(*) FROM events").await, 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_is_turned_away_without_room_and_given_up_without_an_answer_in_time() {
+    world(async |world| {
+        let limits = Limits { shards: 1, mailbox_commands: 2, deadline: Duration::from_secs(1), ..Limits::default() };
+        let executor = world.executor_with(limits);
+        until("the stream is hot", async || executor.execute::<Cabin>(&Id(1), Command::Open { seats: 3 }, &ask()).await.is_ok()).await;
+        let (mut lock, before) = (world.pool.begin().await.unwrap(), executor.load::<Cabin>(&Id(1)).await.unwrap().version);
+        lock.execute("LOCK TABLE events IN SHARE MODE").await.unwrap();
+        let taking = tokio::spawn({
+            let executor = executor.clone();
+            async move { executor.execute::<Cabin>(&Id(1), take("a"), &ask()).await }
+        });
+        until_held_up(world, 1).await;
+        // The first waits for the batch that it would see, and takes the last room; the second has none.
+        let (late, busy) = tokio::join!(executor.load::<Cabin>(&Id(1)), executor.see(&Id(2), Cabin::taken));
+        assert!(matches!(&late, Err(StoreError::Database(sqlx::Error::Io(_)))), "{late:?}");
+        assert!(matches!(&busy, Err(StoreError::Busy)), "{busy:?}");
+        assert!(matches!(taking.await.unwrap(), Err(Failure::Unavailable(_))));
+        lock.rollback().await.unwrap();
+        until("there is room again", async || executor.load::<Cabin>(&Id(1)).await.is_ok_and(|loaded| loaded.version == before + 1)).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_a_cold_stream_nor_a_snapshot_holds_up_a_hot_one() {
+    world(async |world| {
+        world.executor().execute::<Cabin>(&Id(2), Command::Open { seats: 1 }, &ask()).await.unwrap();
+        let executor = world.executor_with(Limits { shards: 1, ..Limits::default() });
+        executor.execute::<Cabin>(&Id(1), Command::Open { seats: 200 }, &ask()).await.unwrap();
+        let asks: Vec<_> = (2..=95).map(|n| (n, ask())).collect();
+        join_all(asks.iter().map(|(n, ask)| executor.execute::<Cabin>(&Id(1), take(n), ask))).await;
+        // No stream can be read from its snapshot now, and no snapshot be written.
+        let mut lock = world.pool.begin().await.unwrap();
+        lock.execute("LOCK TABLE snapshots IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        let cold = tokio::spawn({
+            let executor = executor.clone();
+            async move { executor.execute::<Cabin>(&Id(2), take("cold"), &ask()).await }
+        });
+        until_held_up(world, 1).await;
+        let taking = async |from: u64, to: u64| {
+            for n in from..=to {
+                assert_eq!(executor.execute::<Cabin>(&Id(1), take(n), &ask()).await.unwrap().at.sequence, n);
+            }
+        };
+        tokio::time::timeout(LOCK_WAIT / 2, taking(96, 105)).await.expect("the hot stream waits for the cold one or for its snapshot");
+        // Now both wait: the snapshot is the one of the hundredth event.
+        until_held_up(world, 2).await;
+        tokio::time::timeout(LOCK_WAIT / 2, taking(106, 110)).await.expect("the hot stream waits for its snapshot");
+        assert!(!cold.is_finished());
+        lock.rollback().await.unwrap();
+        assert_eq!(cold.await.unwrap().unwrap().at.sequence, 2);
+        until("the snapshot is there", async || world.count("SELECT count(*) FROM snapshots WHERE version = 100").await == 1).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_is_told_in_time_and_may_ask_again() {
+    world(async |world| {
+        world.executor().execute::<Cabin>(&Id(1), Command::Open { seats: 3 }, &ask()).await.unwrap();
+        let executor = world.executor_with(Limits { deadline: Duration::from_millis(200), ..Limits::default() });
+        let mut lock = world.pool.begin().await.unwrap();
+        lock.execute("LOCK TABLE events IN SHARE MODE").await.unwrap();
+        let (ask, asked_at) = (ask(), Instant::now());
+        let late = executor.execute::<Cabin>(&Id(1), take("a"), &ask).await;
+        assert!(matches!(late, Err(Failure::Unavailable(_) | Failure::Busy { .. })), "{late:?}");
+        assert!(asked_at.elapsed() < LOCK_WAIT / 2, "{:?}", asked_at.elapsed());
+        lock.rollback().await.unwrap();
+        until("the same key has its outcome", async || match executor.execute::<Cabin>(&Id(1), take("a"), &ask).await {
+            Ok(done) => {
+                assert_eq!((done.events.len(), done.at.sequence), (1, 2));
+                true
+            }
+            Err(_) => false,
+        })
+        .await;
+        assert_eq!(world.count("SELECT count(*) FROM events").await, 2, "it was done once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_overtaken_too_often_is_told_to_come_back() {
+    world(async |world| {
+        let executor = world.executor_with(Limits { attempts: 1, ..Limits::default() });
+        executor.execute::<Cabin>(&Id(1), Command::Open { seats: 3 }, &ask()).await.unwrap();
+        // Another process is about to write what comes next, and what comes after that.
+        let rival = async |sequence| {
+            let mut rival = world.pool.begin().await.unwrap();
+            let left = ("left", 1, r#"{"type":"left","seat":0}"#);
+            append_stored(&mut rival, ("cabin", "cabin-1"), sequence, left, Uuid::new_v4()).await;
+            let process: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *rival).await.unwrap();
+            (rival, process)
+        };
+        let (rivals, ask) = ([rival(2).await, rival(3).await], ask());
+        let taking = tokio::spawn({
+            let (executor, ask) = (executor.clone(), ask.clone());
+            async move { executor.execute::<Cabin>(&Id(1), take("a"), &ask).await }
+        });
+        for (rival, process) in rivals {
+            let held_up = format!("SELECT count(*) FROM pg_stat_activity WHERE {process} = ANY(pg_blocking_pids(pid))");
+            until("the command is held up by its rival", async || world.count(&held_up).await == 1).await;
+            rival.commit().await.unwrap();
+        }
+        let overtaken = taking.await.unwrap();
+        assert!(matches!(overtaken, Err(Failure::Busy { .. })), "{overtaken:?}");
+        assert_eq!(world.count("SELECT count(*) FROM command_log").await, 1, "nothing was done");
+        let done = executor.execute::<Cabin>(&Id(1), take("a"), &ask).await.unwrap();
+        assert_eq!((done.at.sequence, done.repeated), (4, false));
     })
     .await;
 }

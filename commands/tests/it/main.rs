@@ -9,6 +9,7 @@ mod feed;
 mod forms;
 mod idle;
 mod launch;
+mod own_nats;
 mod proxy;
 mod restore;
 mod sequencer;

@@ -46,6 +46,30 @@ async fn one_key_does_once(world: &World, guards: Guards) -> Verdict {
     }
 }
 
+guarded!(
+    a_key_is_for_one_request,
+    another_request_under_a_used_key_is_refused,
+    without_comparing_requests_another_one_gets_the_answer_of_the_first,
+    RequestHash
+);
+
+/// Asked of the process that did the first, and of one that has not heard of it.
+async fn a_key_is_for_one_request(world: &World, guards: Guards) -> Verdict {
+    let executors = [executor(world, guards), executor(world, guards)];
+    executors[0].execute::<Cabin>(&Id(1), Command::Open { seats: 20_000 }, &ask()).await.unwrap();
+    for n in 0..20 * long() {
+        let key = Uuid::new_v4();
+        executors[0].execute::<Cabin>(&Id(1), take(n), &ask_as(key, 1)).await.unwrap();
+        for executor in &executors {
+            let other = executor.execute::<Cabin>(&Id(1), take("x"), &ask_as(key, 2)).await;
+            if other != Err(Failure::KeyReused) {
+                return Err(format!("another request under the same key was answered {other:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_lost_is_answered_alike_by_any_process() {
     world(async |world| {

@@ -46,9 +46,12 @@ async fn deposed_sequencers_that_are_not_fenced_off_still_leave_the_log_whole() 
         let mut sequencers = Vec::new();
         for n in 0..3 {
             sequencers.push(world.sequence_with(unfenced, None));
-            until("one more leads", async || world.count("SELECT epoch FROM sequencer").await > n).await;
-            // The next one takes the lease; this one does not care.
-            world.pool.execute("UPDATE sequencer SET lease_until = '-infinity'").await.unwrap();
+            until("one more leads", async || {
+                // It takes the lease of the one before, which may just have renewed it, and which does not care.
+                world.pool.execute("UPDATE sequencer SET lease_until = '-infinity'").await.unwrap();
+                world.count("SELECT epoch FROM sequencer").await > n
+            })
+            .await;
         }
         for n in 0..200 * long() {
             executor.execute::<Cabin>(&Id(1), take(n), &ask()).await.unwrap();

@@ -1,16 +1,19 @@
 //! The relay and the feed: JetStream may lose anything, and the relay may die anywhere; readers get the log whole and in order.
 
-use super::{Verdict, dice, long};
+use super::{Verdict, dice, guarded, long};
 use crate::{
     cabin::{Cabin, Command, Id},
+    own_nats::OwnNats,
     world::{PATIENCE, World, ask, take, until, world},
 };
-use commands::Executor;
+use commands::{Executor, guards::Guards};
+use futures::StreamExt;
 use nats::{Bus, Feed, Follower};
 use rand::{Rng, rngs::StdRng};
 use sqlx::Executor as _;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 pub(super) async fn open(world: &World) -> Executor {
     let executor = world.executor();
@@ -110,6 +113,87 @@ async fn a_stream_deleted_or_cut_off_amid_writing_is_filled_again() {
         mirrors_the_log(world, &bus, 1 + rounds * count).await;
         relay.stop().await;
         world.end_bus(&bus).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_folder_is_deleted_amid_writing_is_filled_again() {
+    world(async |world| {
+        let mut nats = OwnNats::start("").await;
+        let bus = Bus::connect(&nats.url(), &world.name).await.unwrap();
+        let (executor, mut dice) = (open(world).await, dice(8));
+        let relay = world.sequence(Some(bus.clone()));
+        let mut reader = Feed::new(world.pool.clone(), Some(bus.clone())).follow(0);
+        let (rounds, count) = (2 * long(), 120);
+        for before in (1..).step_by(count as usize).take(rounds as usize) {
+            mirrors_the_log(world, &bus, before).await;
+            let losing = async {
+                world.settle(before + count / 3).await;
+                // It writes meanwhile.
+                until("the folder is gone", async || std::fs::remove_dir_all(nats.store()).is_ok()).await;
+                world.settle(before + count / 2).await;
+                nats.kill();
+                nats.restart().await;
+            };
+            let reading = follow(&mut reader, before + count);
+            let ((), (), read) = tokio::join!(write(&executor, before, count, &mut dice), losing, reading);
+            read.unwrap();
+        }
+        mirrors_the_log(world, &bus, 1 + rounds * count).await;
+        relay.stop().await;
+    })
+    .await;
+}
+
+/// What the stream holds after Postgres was restored to an earlier state and went on differently.
+async fn publish_strangers(world: &World, bus: &Bus, count: usize) {
+    let mut strangers = world.feed().page(0, count).await.unwrap();
+    for event in &mut strangers {
+        event.event_id = Uuid::new_v4();
+    }
+    bus.create(1).await.unwrap();
+    bus.publish(&strangers).await.unwrap();
+}
+
+guarded!(
+    the_stream_is_the_log_and_no_other,
+    a_stream_that_is_not_ours_is_made_anew,
+    without_looking_whose_it_is_a_strangers_stream_goes_on,
+    OwnStream
+);
+
+async fn the_stream_is_the_log_and_no_other(world: &World, guards: Guards) -> Verdict {
+    log_of(world, 40).await;
+    let bus = world.bus().await;
+    publish_strangers(world, &bus, 25).await;
+    let relay = world.sequence_with(guards, Some(bus.clone()));
+    until("the stream is filled", async || bus.head().await.unwrap() == Some(40)).await;
+    relay.stop().await;
+    let mut strangers = 0;
+    for event in world.feed().page(0, 40).await.unwrap() {
+        strangers += usize::from(bus.event_id_at(event.position).await.unwrap() != Some(event.event_id));
+    }
+    world.end_bus(&bus).await;
+    if strangers == 0 { Ok(()) } else { Err(format!("{strangers} events of the stream are not those of the log")) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_whose_end_cannot_be_read_is_not_taken_for_ours() {
+    world(async |world| {
+        log_of(world, 40).await;
+        // Who asks for a message is heard, and gets no answer.
+        let stream = format!("{}_EVENTS", world.name.to_uppercase());
+        let nats = OwnNats::start(&format!(r#"mappings {{ "$JS.API.STREAM.MSG.GET.{stream}": "{}.asked" }}"#, world.name)).await;
+        let bus = Bus::connect(&nats.url(), &world.name).await.unwrap();
+        publish_strangers(world, &bus, 25).await;
+        let mut asked = bus.listen("asked").await.unwrap();
+        bus.flush().await.unwrap();
+        let relay = world.sequence(Some(bus.clone()));
+        timeout(PATIENCE, asked.next()).await.unwrap().unwrap();
+        nats.configure("mappings {}");
+        mirrors_the_log(world, &bus, 40).await;
+        relay.stop().await;
     })
     .await;
 }
