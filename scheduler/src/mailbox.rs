@@ -16,7 +16,14 @@ use mongodb::{
     Collection, Database,
     bson::{Document, doc, oid::ObjectId},
 };
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -30,6 +37,8 @@ use vault::{PersonId, Place, Vault};
 const TO: &str = "mail_to";
 /// How many mails are kept.
 pub const MAILS_MAX: u64 = 2_000;
+/// After so many mails it is looked how many there are, and those beyond are thrown away.
+const SHRINK_EVERY: u32 = 100;
 /// How many conversations are held at once.
 const CONVERSATIONS_MAX: usize = 32;
 /// How long a handshake may take.
@@ -42,6 +51,8 @@ const TEXT_CHARACTERS_MAX: usize = 20_000;
 pub struct Mailbox {
     collection: Collection<Document>,
     vault: Vault,
+    /// How many mails came.
+    came: Arc<AtomicU32>,
 }
 
 /// Where a mail belongs.
@@ -53,7 +64,7 @@ impl Mailbox {
     /// Kept in the collection `mailbox` of the system data.
     #[must_use]
     pub fn new(system: &Database, vault: Vault) -> Self {
-        Self { collection: system.collection("mailbox"), vault }
+        Self { collection: system.collection("mailbox"), vault, came: Arc::default() }
     }
 
     /// Takes mail on `listener` until `stop`; with `tls` only encrypted, from the first byte on.
@@ -98,7 +109,7 @@ impl Mailbox {
         let sealed = self.vault.seal(PersonId::INSTALLATION, &place(id), &mail).await.map_err(|error| unopened(&error))?;
         let to: Vec<String> = to.iter().map(|address| self.vault.blind(TO, address).to_string()).collect();
         self.collection.insert_one(doc! { "_id": id, "to": to, "mail": sealed.as_str() }).await?;
-        self.shrink().await
+        if self.came.fetch_add(1, Ordering::Relaxed).is_multiple_of(SHRINK_EVERY) { self.shrink().await } else { Ok(()) }
     }
 
     /// Throws away what came for an address.

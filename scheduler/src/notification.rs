@@ -24,7 +24,6 @@ use jiff::Timestamp;
 use mongodb::{
     Collection, Database, IndexModel,
     bson::{Document, doc},
-    options::ReturnDocument,
 };
 use std::{fmt, str::FromStr, time::Duration};
 use uuid::Uuid;
@@ -36,6 +35,8 @@ pub const ATTEMPTS_MAX: u32 = 12;
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The longest wait between two tries.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+/// How many are claimed at once. So many are shown as uncertain where a process is ended while it sends.
+const CLAIMED_MAX: i64 = 8;
 /// The longest error kept, in characters.
 const ERROR_CHARACTERS_MAX: usize = 300;
 
@@ -168,11 +169,11 @@ impl Notifications {
         }
     }
 
-    /// Takes the notification that waits longest. From here on until its outcome is recorded it counts as uncertain. One to a person who
-    /// was erased is deleted.
-    pub(crate) async fn claim(&self, now: Timestamp) -> mongodb::error::Result<Option<Claimed>> {
-        loop {
-            let Some(found) = self.take(now).await? else { return Ok(None) };
+    /// Takes the notifications that wait longest, a few at once: each write waits for the disk. From here on until their outcome is recorded
+    /// they count as uncertain. Those to people who were erased are deleted.
+    pub(crate) async fn claim(&self, now: Timestamp) -> mongodb::error::Result<Vec<Claimed>> {
+        let mut claimed = Vec::new();
+        for found in self.take(now).await? {
             let unreadable = || mongodb::error::Error::custom("a notification is not readable".to_owned());
             let text = |field: &str| found.get_str(field).map(str::to_owned).map_err(|_| unreadable());
             let id = text("_id")?;
@@ -181,20 +182,45 @@ impl Notifications {
                 self.collection.delete_one(doc! { "_id": &id }).await?;
                 continue;
             };
-            return Ok(Some(Claimed {
-                id,
-                recipient,
-                letter,
-                message_id: text("message_id")?,
-                attempts: mongo::count(&found, "attempts"),
-            }));
+            let (message_id, attempts) = (text("message_id")?, mongo::count(&found, "attempts"));
+            claimed.push(Claimed { id, recipient, letter, message_id, attempts });
         }
+        Ok(claimed)
     }
 
-    async fn take(&self, now: Timestamp) -> mongodb::error::Result<Option<Document>> {
+    async fn take(&self, now: Timestamp) -> mongodb::error::Result<Vec<Document>> {
         let due = doc! { "state": PENDING, "next_try_at": { "$lte": mongo::moment(now) } };
-        let claim = doc! { "$set": { "state": UNCERTAIN, "error": "being sent" }, "$inc": { "attempts": 1 } };
-        self.collection.find_one_and_update(due, claim).sort(doc! { "next_try_at": 1 }).return_document(ReturnDocument::After).await
+        let first = self.collection.find(due).sort(doc! { "next_try_at": 1 }).projection(doc! { "_id": 1 }).limit(CLAIMED_MAX);
+        let first: Vec<Document> = first.await?.try_collect().await?;
+        let ids: Vec<&str> = first.iter().filter_map(|found| found.get_str("_id").ok()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Of two who claim the same one, one does.
+        let claim = Uuid::new_v4().to_string();
+        let change = doc! { "$set": { "state": UNCERTAIN, "error": "being sent", "claim": &claim }, "$inc": { "attempts": 1 } };
+        self.collection.update_many(doc! { "_id": { "$in": &ids }, "state": PENDING }, change).await?;
+        self.collection.find(doc! { "_id": { "$in": ids }, "claim": claim }).sort(doc! { "next_try_at": 1 }).await?.try_collect().await
+    }
+
+    /// Gives back what was claimed and not tried.
+    pub(crate) async fn let_go(&self, claimed: &[Claimed]) -> mongodb::error::Result<()> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let change = doc! { "$set": { "state": PENDING, "error": "" }, "$inc": { "attempts": -1 } };
+        self.collection.update_many(uncertain(claimed), change).await?;
+        Ok(())
+    }
+
+    /// Records that all these were sent.
+    pub(crate) async fn sent(&self, claimed: &[Claimed], now: Timestamp) -> mongodb::error::Result<()> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let change = doc! { "$set": { "state": SENT, "error": "", "sent_at": mongo::moment(now) } };
+        self.collection.update_many(uncertain(claimed), change).await?;
+        Ok(())
     }
 
     async fn open(&self, id: &str, recipient: Recipient, letter: String) -> mongodb::error::Result<Option<Letter>> {
@@ -226,7 +252,7 @@ impl Notifications {
     pub(crate) async fn settle(&self, claimed: &Claimed, sending: &Sending, now: Timestamp) -> mongodb::error::Result<()> {
         let short = |error: &str| error.chars().take(ERROR_CHARACTERS_MAX).collect::<String>();
         let set = match sending {
-            Sending::Sent => doc! { "state": SENT, "error": "", "sent_at": mongo::moment(now) },
+            Sending::Sent => return self.sent(std::slice::from_ref(claimed), now).await,
             Sending::Failed(error) if claimed.attempts >= ATTEMPTS_MAX => doc! { "state": DEAD, "error": short(error) },
             Sending::Failed(error) => {
                 let wait = (RETRY_AFTER * 2_u32.saturating_pow(claimed.attempts.saturating_sub(1).min(16))).min(RETRY_AFTER_MAX);
@@ -264,6 +290,11 @@ impl Notifications {
         let filter = doc! { "_id": id, "state": { "$in": [PENDING, DEAD, UNCERTAIN] } };
         Ok(self.collection.update_one(filter, doc! { "$set": { "state": DISCARDED } }).await?.matched_count == 1)
     }
+}
+
+fn uncertain(claimed: &[Claimed]) -> Document {
+    let ids: Vec<&str> = claimed.iter().map(|claimed| &*claimed.id).collect();
+    doc! { "_id": { "$in": ids }, "state": UNCERTAIN }
 }
 
 /// What a person is called as a recipient.

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 /// The name under which the position is kept.
 const NAME: &str = "scheduler";
+/// Nobody waits for the disk: where a crash takes the last of it, it takes position and jobs together, and the same events are read again.
+const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off";
 /// How many events are read at once.
 const BATCH_EVENTS_MAX: usize = 1_000;
 /// How long to wait for events before looking whether to stop.
@@ -63,7 +65,7 @@ impl Reactions {
                 }
             }
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         let moved = sqlx::query("UPDATE scheduler.reactions SET position = $3 WHERE name = $1 AND position = $2")
             .bind(NAME)
             .bind(i64::try_from(self.position).unwrap_or(i64::MAX))

@@ -3,7 +3,12 @@
 use super::{Claimed, Mailer, Notifications, Recipient, Sending};
 use crate::address::AddressBook;
 use commands::clock::Clock;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+
+/// After a few mails it rests as long as they took, at most so long: what people wait for has the processors first.
+const REST_MAX: Duration = Duration::from_millis(50);
 
 /// Sends due notifications one after the other until there is none, or `stop`.
 pub(crate) async fn send_due(
@@ -13,18 +18,35 @@ pub(crate) async fn send_due(
     clock: &dyn Clock,
     stop: &CancellationToken,
 ) -> mongodb::error::Result<()> {
-    while !stop.is_cancelled()
-        && let Some(claimed) = notifications.claim(clock.now()).await?
-    {
-        let sending = send(&claimed, mailer, addresses).await;
-        notifications.settle(&claimed, &sending, clock.now()).await?;
-        let id = &claimed.id;
-        match &sending {
-            Sending::Sent => tracing::info!(notification.id = %id, "Sent mail {}", claimed.letter.template()),
-            Sending::Failed(why) => tracing::warn!(notification.id = %id, "Mail not sent, to be tried again: {why}"),
-            Sending::Hopeless(why) => tracing::warn!(notification.id = %id, "Mail not sent and given up: {why}"),
-            Sending::Uncertain(why) => tracing::warn!(notification.id = %id, "Mail perhaps sent: {why}"),
+    while !stop.is_cancelled() {
+        let began = Instant::now();
+        let mut claimed = notifications.claim(clock.now()).await?.into_iter();
+        if claimed.len() == 0 {
+            break;
         }
+        let (mut sent, mut settled) = (Vec::new(), Ok(()));
+        while settled.is_ok()
+            && !stop.is_cancelled()
+            && let Some(claimed) = claimed.next()
+        {
+            let sending = send(&claimed, mailer, addresses).await;
+            let (id, template) = (&claimed.id, claimed.letter.template());
+            match &sending {
+                Sending::Sent => tracing::info!(notification.id = %id, "Sent mail {template}"),
+                Sending::Failed(why) => tracing::warn!(notification.id = %id, "Mail not sent, to be tried again: {why}"),
+                Sending::Hopeless(why) => tracing::warn!(notification.id = %id, "Mail not sent and given up: {why}"),
+                Sending::Uncertain(why) => tracing::warn!(notification.id = %id, "Mail perhaps sent: {why}"),
+            }
+            if sending == Sending::Sent {
+                sent.push(claimed);
+            } else {
+                settled = notifications.settle(&claimed, &sending, clock.now()).await;
+            }
+        }
+        let recorded = notifications.sent(&sent, clock.now()).await;
+        let let_go = notifications.let_go(claimed.as_slice()).await;
+        settled.and(recorded).and(let_go)?;
+        sleep(began.elapsed().min(REST_MAX)).await;
     }
     Ok(())
 }
