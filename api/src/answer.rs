@@ -1,7 +1,9 @@
 //! How answers say where they stand in the log: the position of a command, and whether a read is older than asked for.
 
+use crate::problem::{ApiError, RETRY_AFTER_DEFAULT};
 use axum::{Json, response::AppendHeaders};
 use commands::StreamVersion;
+use contract::{Code, List};
 use http::HeaderName;
 
 /// The header `Astro-Position`, as names of headers are sent.
@@ -22,6 +24,21 @@ pub fn position(at: &StreamVersion) -> Position {
 /// Word of it when a read is older than asked for.
 pub fn older(stale: bool) -> AppendHeaders<Option<(HeaderName, &'static str)>> {
     AppendHeaders(stale.then_some((STALE, "true")))
+}
+
+/// A whole list, with the same word.
+pub fn list<T>(stale: bool, items: Vec<T>) -> Read<List<T>> {
+    read(stale, List { items, stale })
+}
+
+/// What to say of that which a read does not find: that there is no such thing, or, where the read is older than asked for, that it may have
+/// been made a moment ago.
+pub fn missing(stale: bool) -> ApiError {
+    if !stale {
+        return ApiError::not_found();
+    }
+    let why = "This was made a moment ago and is not shown yet. Try again in a moment.";
+    ApiError::new(Code::NotShownYet, why).retry_after(RETRY_AFTER_DEFAULT)
 }
 
 /// A read, with word of it when it is older than asked for.

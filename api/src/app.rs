@@ -330,6 +330,8 @@ impl App {
             async { if books { self.views.finance.position().await } else { Ok(head) } },
         )?;
         let last = customer.min(operations).min(finance);
+        let furthest = customer.max(operations).max(finance);
+        anyhow::ensure!(furthest <= head || furthest <= self.feed.head().await?, "a view is ahead of the log: rebuild it");
         let unsequenced = commands::sequence::status(&self.pool).await?.unsequenced;
         anyhow::ensure!(unsequenced <= CAUGHT_UP_WITHIN, "{unsequenced} events have no place in the log yet");
         anyhow::ensure!(head.saturating_sub(last) <= CAUGHT_UP_WITHIN, "a view is {} events behind", head.saturating_sub(last));

@@ -127,7 +127,7 @@ pub async fn accounts(servers: &Servers, executor: &Executor, keys: Keys, passwo
             Some(known) => {
                 let checked = passwords.check(password, known.password()).await;
                 if checked.map_err(failed("check the password"))? != Checked::Right {
-                    accounts.rehash(known.id(), &hash().await?).await?;
+                    accounts.rehash(&known, &hash().await?).await?;
                 }
                 known
             }

@@ -1,16 +1,16 @@
 //! `/api/employee`: all bookings and launches, and the money. Reads only.
 
 use crate::{
-    answer::{Read, read},
+    answer::{Read, list, missing, read},
     app::App,
     authority::Employee,
     extract::{AtLeast, Path, Query, page},
     listing::{self, listing},
-    problem::{Answer, ApiError},
+    problem::Answer,
 };
 use axum::extract::State;
 use contract::{
-    BookingId, Listing, Page,
+    BookingId, List, Listing, Page, Problem,
     booking::Trip,
     finance::{BookingRow, Journal, LaunchRevenue, SupplierRevenue, Today},
     launch::{LaunchCard, LaunchPage},
@@ -52,7 +52,7 @@ async fn bookings(
     let listing = listing(query.page, query.per_page, query.search)?;
     let wanted = BookingQuery { status: query.status, listing, ..BookingQuery::default() };
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let page = app.desk_bookings(&wanted).await?;
+    let page = app.desk_bookings(&wanted, true).await?;
     let mut page = app.open_row_page(page).await?;
     page.stale = stale;
     Ok(read(stale, page))
@@ -60,10 +60,10 @@ async fn bookings(
 
 /// One booking.
 #[utoipa::path(get, path = "/bookings/{booking}", tag = "bookings", params(("booking" = BookingId, Path)), security(("session" = ["employee"])),
-    responses((status = 200, body = Trip)))]
+    responses((status = 200, body = Trip), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn booking(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast, Path(booking): Path<BookingId>) -> Answer<Read<Trip>> {
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let trip = app.views.operations.trip(booking).await?.ok_or_else(ApiError::not_found)?;
+    let trip = app.views.operations.trip(booking).await?.ok_or_else(|| missing(stale))?;
     let mut trip = app.open_trip(trip).await?;
     trip.stale = stale;
     Ok(read(stale, trip))
@@ -88,7 +88,7 @@ async fn launches(
 
 /// One launch, by slug or id.
 #[utoipa::path(get, path = "/launches/{launch}", tag = "launches", params(("launch" = String, Path)), security(("session" = ["employee"])),
-    responses((status = 200, body = LaunchPage)))]
+    responses((status = 200, body = LaunchPage), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn launch_page(
     State(app): State<App>,
     _: Employee,
@@ -96,7 +96,7 @@ async fn launch_page(
     Path(launch): Path<String>,
 ) -> Answer<Read<LaunchPage>> {
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut page = app.views.operations.launch(&launch).await?.ok_or_else(ApiError::not_found)?;
+    let mut page = app.views.operations.launch(&launch).await?.ok_or_else(|| missing(stale))?;
     page.stale = stale;
     Ok(read(stale, page))
 }
@@ -119,10 +119,10 @@ async fn launch_revenue(
 
 /// Revenue by supplier, most net first.
 #[utoipa::path(get, path = "/revenue/suppliers", tag = "money", security(("session" = ["employee"])),
-    responses((status = 200, body = Vec<SupplierRevenue>)))]
-async fn supplier_revenue(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<SupplierRevenue>>> {
+    responses((status = 200, body = List<SupplierRevenue>)))]
+async fn supplier_revenue(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<List<SupplierRevenue>>> {
     let stale = app.finance_is_stale(at_least.as_ref()).await;
-    Ok(read(stale, app.views.finance.revenue_by_supplier().await?))
+    Ok(list(stale, app.views.finance.revenue_by_supplier().await?))
 }
 
 /// The double-entry journal, newest first, with its balances.

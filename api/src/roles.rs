@@ -101,7 +101,7 @@ impl Roles {
         let encryption = tls.map(Tls::server);
         let scheme = if encryption.is_some() { "https" } else { "http" };
         tracing::info!("Serving {} on {scheme}://{address}", names.join(", "));
-        self.web.run("serve", serve::serve(listener, router, encryption, self.web.stop.clone()));
+        self.web.run("serve", serve::serve(listener, router, encryption, config.trusted_proxies.clone(), self.web.stop.clone()));
         self.web.run("rebuilds", {
             let (rebuilds, stop) = (app.rebuilds.clone(), self.web.stop.clone());
             async move {

@@ -1,7 +1,7 @@
 //! What customers and visitors read, from MongoDB: the board, a launch, their bookings. Who may read what is left to the services.
 
 use crate::{
-    Blinding, Closed, Databases, Projection,
+    Blinding, Closed, Databases, Guards, Projection,
     bookings::{BookingDocument, trip},
     freshness::{Freshness, ReadFault, Reader},
     launches::LaunchDocument,
@@ -32,6 +32,7 @@ pub struct CustomerViews {
     mongo: MongoStore,
     feed: Feed,
     local: Local,
+    guards: Guards,
 }
 
 /// The part of a launch that the board shows.
@@ -62,11 +63,12 @@ impl CustomerViews {
     /// The views in these databases.
     #[must_use]
     pub fn new(databases: &Databases) -> Self {
-        Self { mongo: databases.mongo.clone(), feed: databases.feed.clone(), local: databases.local.clone() }
+        let Databases { mongo, feed, local, trial, .. } = databases.clone();
+        Self { mongo, feed, local, guards: trial.guards }
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { projection: Projection::Customer, store: &self.mongo, feed: &self.feed, local: &self.local }
+        Reader { projection: Projection::Customer, store: &self.mongo, feed: &self.feed, local: &self.local, guards: self.guards }
     }
 
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.

@@ -1,7 +1,7 @@
 //! Money as employees read it, from Postgres: the journal, and revenue per launch, supplier and month.
 
 use crate::{
-    Databases, Projection,
+    Databases, Guards, Projection,
     accounts::{CUSTOMER_DEPOSITS, LaunchAccount},
     freshness::{Freshness, ReadFault, Reader},
     listing::part,
@@ -30,6 +30,7 @@ pub struct FinanceViews {
     store: PostgresStore,
     feed: Feed,
     local: Local,
+    guards: Guards,
 }
 
 /// Which lines of the journal are wanted.
@@ -67,11 +68,12 @@ impl FinanceViews {
             store: PostgresStore::new(databases.pool.clone(), SCHEMA),
             feed: databases.feed.clone(),
             local: databases.local.clone(),
+            guards: databases.trial.guards,
         }
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { projection: Projection::Finance, store: &self.store, feed: &self.feed, local: &self.local }
+        Reader { projection: Projection::Finance, store: &self.store, feed: &self.feed, local: &self.local, guards: self.guards }
     }
 
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.

@@ -1,10 +1,10 @@
 //! Reading what one has written: waiting until a view has reached a version of a stream, for a moment at most.
 
 use crate::{
-    Projection,
+    Guards, Projection,
     local::Local,
     partitions::Partitions,
-    store::{Store, StoreFault},
+    store::{Standing, Store, StoreFault},
 };
 use nats::{Feed, FeedError, partition};
 use std::time::Duration;
@@ -62,12 +62,13 @@ pub(crate) struct Reader<'a> {
     pub store: &'a dyn Store,
     pub feed: &'a Feed,
     pub local: &'a Local,
+    pub guards: Guards,
 }
 
 impl Reader<'_> {
     /// Waits until all views have read the event `sequence` of the stream.
     pub(crate) async fn wait_for(self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
-        if sequence == 0 {
+        if sequence == 0 || !self.guards.wait {
             return Ok(Freshness::Fresh);
         }
         let deadline = Instant::now() + WAIT_MAX;
@@ -86,8 +87,15 @@ impl Reader<'_> {
     async fn wait(self, some: Partitions, position: u64, deadline: Instant) -> Result<Freshness, ReadFault> {
         let mut pause = ASK_EVERY;
         loop {
-            if !self.local.is_behind(self.projection, some, position) && self.reached_by(some).await? >= position {
-                return Ok(Freshness::Fresh);
+            if !self.local.is_behind(self.projection, some, position) {
+                let (least, most) = self.reached_by(some).await?;
+                // A view that is ahead of the log has read another one, which is no more.
+                if most > position && most > self.feed.head().await? {
+                    return Ok(Freshness::Stale);
+                }
+                if least >= position {
+                    return Ok(Freshness::Fresh);
+                }
             }
             if Instant::now() >= deadline {
                 return Ok(Freshness::Stale);
@@ -99,11 +107,14 @@ impl Reader<'_> {
 
     /// Up to where all views have read everything.
     pub(crate) async fn reached(self) -> Result<u64, StoreFault> {
-        self.reached_by(Partitions::ALL).await
+        Ok(self.reached_by(Partitions::ALL).await?.0)
     }
 
-    async fn reached_by(self, some: Partitions) -> Result<u64, StoreFault> {
+    /// Up to where all views have read some partitions, and how far any view is in any.
+    async fn reached_by(self, some: Partitions) -> Result<(u64, u64), StoreFault> {
         let standings = self.store.standings().await?;
-        Ok(standings.values().map(|standing| standing.positions().least_of(some)).min().unwrap_or_default())
+        let all = || standings.values().map(Standing::positions);
+        let least = all().map(|positions| positions.least_of(some)).min().unwrap_or_default();
+        Ok((least, all().map(|positions| positions.most()).max().unwrap_or_default()))
     }
 }

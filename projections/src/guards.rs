@@ -24,11 +24,17 @@ pub struct Guards {
     pub(crate) positions_last: bool,
     /// Events that do not follow on each other are read again.
     pub(crate) holes: bool,
+    /// A batch is written only behind the one before it.
+    pub(crate) in_turn: bool,
+    /// A read waits for what its reader has done.
+    pub(crate) wait: bool,
+    /// A version that is behind the one in use does not replace it.
+    pub(crate) behind: bool,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { newer_only: true, fence: true, once: true, positions_last: true, holes: true }
+        Self { newer_only: true, fence: true, once: true, positions_last: true, holes: true, in_turn: true, wait: true, behind: true }
     }
 }
 
@@ -54,6 +60,18 @@ impl Guards {
     #[must_use]
     pub fn without_holes(self) -> Self {
         Self { holes: false, ..self }
+    }
+    #[must_use]
+    pub fn without_in_turn(self) -> Self {
+        Self { in_turn: false, ..self }
+    }
+    #[must_use]
+    pub fn without_wait(self) -> Self {
+        Self { wait: false, ..self }
+    }
+    #[must_use]
+    pub fn without_behind(self) -> Self {
+        Self { behind: false, ..self }
     }
 }
 
@@ -119,6 +137,16 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// Whether a test does anything.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_on(&self) -> bool {
+        self.ending.is_some() || self.between.is_some() || self.guards != Guards::default()
+    }
+    #[cfg(not(debug_assertions))]
+    pub(crate) fn is_on(&self) -> bool {
+        false
+    }
+
     /// Says that `step` is reached.
     #[cfg(debug_assertions)]
     pub(crate) fn reach(&self, step: Step) {

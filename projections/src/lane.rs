@@ -62,6 +62,8 @@ pub(crate) struct Lane<V> {
     table: Table,
     owned: Partitions,
     positions: Positions,
+    /// Up to where it has handed out what is to be written.
+    taken: Positions,
     cache: HashMap<String, Slot<V>>,
     dirty: Vec<String>,
     lines: Vec<JournalLine>,
@@ -80,6 +82,7 @@ impl<V: View> Lane<V> {
             table,
             owned: Partitions::NONE,
             positions: Positions::default(),
+            taken: Positions::default(),
             cache: HashMap::new(),
             dirty: Vec::new(),
             lines: Vec::new(),
@@ -99,7 +102,7 @@ impl<V: View> Lane<V> {
         let missing: HashSet<String> = keys.filter(|id| !self.cache.contains_key(id)).collect();
         let missing: Vec<String> = missing.into_iter().collect();
         for ids in missing.chunks(READ_MAX) {
-            for Stored { id, position, doc } in store.read(self.table, ids).await? {
+            for Stored { id, position, doc, .. } in store.read(self.table, ids).await? {
                 let view =
                     serde_json::from_value(doc).map_err(|source| StoreFault::Unreadable { table: self.table.to_string(), source })?;
                 self.cache.insert(id, Slot { position, view: Some(view), dirty: false });
@@ -220,7 +223,8 @@ impl<V: View> AnyLane for Lane<V> {
     fn open(&mut self, owned: Partitions, positions: Positions, parked: &[Parked]) {
         let own = parked.iter().filter(|stream| owned.has(partition(&stream.stream_id)));
         let aside = own.map(|stream| (stream.stream_id.clone(), stream.position)).collect();
-        *self = Self { owned, positions: positions.only(owned), aside, ..Self::new(self.table, self.once) };
+        let positions = positions.only(owned);
+        *self = Self { owned, positions, taken: positions, aside, ..Self::new(self.table, self.once) };
     }
 
     fn begin(&mut self) {
@@ -273,6 +277,7 @@ impl<V: View> AnyLane for Lane<V> {
             lines: std::mem::take(&mut self.lines),
             parked: std::mem::take(&mut self.parked),
             taken_up: std::mem::take(&mut self.taken_up),
+            behind: std::mem::replace(&mut self.taken, self.positions),
             positions: self.positions,
         })
     }

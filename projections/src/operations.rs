@@ -1,7 +1,7 @@
 //! What suppliers and employees read, from Postgres: launches, bookings, rockets and the day's figures. Who may read what is left to the services.
 
 use crate::{
-    Blinding, Closed, Databases, Projection,
+    Blinding, Closed, Databases, Guards, Projection,
     bookings::{BookingDocument, seen, status_word, trip},
     finance::FinanceViews,
     freshness::{Freshness, ReadFault, Reader},
@@ -43,6 +43,7 @@ pub struct OperationsViews {
     store: PostgresStore,
     feed: Feed,
     local: Local,
+    guards: Guards,
 }
 
 /// Which launches a desk wants.
@@ -78,11 +79,12 @@ impl OperationsViews {
             store: PostgresStore::new(databases.pool.clone(), SCHEMA),
             feed: databases.feed.clone(),
             local: databases.local.clone(),
+            guards: databases.trial.guards,
         }
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { projection: Projection::Operations, store: &self.store, feed: &self.feed, local: &self.local }
+        Reader { projection: Projection::Operations, store: &self.store, feed: &self.feed, local: &self.local, guards: self.guards }
     }
 
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.

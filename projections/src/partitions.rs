@@ -74,6 +74,11 @@ impl Positions {
     pub fn least_of(&self, some: Partitions) -> u64 {
         some.iter().map(|partition| self.of(partition)).min().unwrap_or_default()
     }
+    /// How far the furthest is read.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        self.0.into_iter().max().unwrap_or_default()
+    }
     /// Moves some partitions on to `position`; none ever moves back.
     pub fn advance(&mut self, some: Partitions, position: u64) {
         for (partition, at) in (0..).zip(&mut self.0) {

@@ -2,23 +2,23 @@
 //! but documents. A failing event sets its stream aside; a failing server only makes it wait.
 
 use crate::{
-    Databases, Projection,
+    Databases, Projection, ViewName,
     guards::Step,
     lane::AnyLane,
     partitions::Partitions,
     recorded::Read,
     sharing::{Assignment, Membership},
+    status::measure,
     store::{Changes, Store, StoreFault, Table},
 };
 use futures::future::try_join_all;
-use jiff::Timestamp;
 use nats::{Bus, Envelope, FeedError, feed::PAGE_EVENTS_MAX, partition};
 use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// How many events are folded and written at once.
 const BATCH_EVENTS_MAX: usize = 5_000;
@@ -44,6 +44,9 @@ pub(crate) enum Fault {
     /// What came does not follow on what was read. It is read again.
     #[error("the log was delivered with a hole behind position {0}")]
     Hole(u64),
+    /// A view has read more than the log holds: the log is an older one that was put back, and what the view says is not in it.
+    #[error("the view {0} is ahead of the log: rebuild it")]
+    Ahead(ViewName),
 }
 
 /// An error with its causes, in one line.
@@ -71,6 +74,7 @@ pub(crate) fn read(batch: Vec<Envelope>, lanes: &[Box<dyn AnyLane>]) -> Vec<Read
 /// run the same one: they share its partitions, and one that is gone is replaced by the others.
 pub async fn run(projection: Projection, databases: Databases, position: watch::Sender<u64>, stop: CancellationToken) {
     let store = databases.store(projection);
+    let _measuring = AbortOnDropHandle::new(tokio::spawn(measure(databases.clone(), projection)));
     let mut membership = Membership::join(Arc::clone(&store));
     let mut pause = PAUSE_MIN;
     while !stop.is_cancelled() {
@@ -146,8 +150,11 @@ impl Projector<'_> {
                 Some(deliver) => deliver(batch),
                 None => batch,
             };
-            let Some((up_to, recorded_at)) = batch.iter().map(|event| (event.position, event.recorded_at)).max() else {
-                metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str()).set(0.0);
+            let Some(up_to) = batch.iter().map(|event| event.position).max() else {
+                // An older log may have been put back meanwhile, which opening finds out.
+                if after > databases.feed.head().await? {
+                    return Ok(());
+                }
                 continue;
             };
             if !dense(&batch, after, up_to) && databases.trial.guards.holes {
@@ -165,8 +172,6 @@ impl Projector<'_> {
             after = up_to;
             self.tell(after);
             databases.trial.reach(Step::Told);
-            metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str())
-                .set(Timestamp::now().duration_since(recorded_at).as_secs_f64().max(0.0));
             tracing::debug!(
                 projection = %projection, position = up_to, events = batch.len(), documents = changes.iter().map(|c| c.rows.len()).sum::<usize>(),
                 folded_ms = folded.as_millis(), duration_ms = began.elapsed().as_millis(), live = follower.is_live(),
@@ -190,13 +195,19 @@ impl Projector<'_> {
         metrics::gauge!("astro_view_position", "projection" => self.projection.as_str()).set(position as f64);
     }
 
-    async fn open(&self) -> Result<Vec<Box<dyn AnyLane>>, StoreFault> {
+    async fn open(&self) -> Result<Vec<Box<dyn AnyLane>>, Fault> {
         let Self { projection, databases, store, assignment, .. } = *self;
+        store.begin(assignment.epoch).await?;
+        // In this order: the log only grows, so what is beyond its head now was not read from it.
         let standings = store.standings().await?;
+        let head = databases.feed.head().await?;
         let mut lanes = Vec::new();
         for view in projection.views() {
             let missing = || StoreFault::Missing(format!("{projection}.{view}"));
             let standing = standings.get(*view).ok_or_else(missing)?;
+            if standing.positions().most() > head {
+                return Err(Fault::Ahead(ViewName { projection, view }));
+            }
             let table = Table { view, version: standing.version };
             let mut lane = projection.lane(table, databases.trial.guards).ok_or_else(missing)?;
             lane.open(assignment.owned, standing.positions(), &store.parked(table).await?);

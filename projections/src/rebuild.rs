@@ -310,6 +310,10 @@ impl<'a> Making<'a> {
         let standing = self.standing().await?;
         let version = standing.previous.ok_or(RebuildFault::NothingBefore)?;
         let positions = *standing.positions.get(&version).ok_or(RebuildFault::NothingBefore)?;
+        if positions.most() > self.databases.feed.head().await? {
+            // It was made from a log that is no more.
+            return Err(RebuildFault::NothingBefore);
+        }
         let table = Table { view: self.name.view, version };
         let mut lane = self.lane(table)?;
         lane.open(Partitions::ALL, positions, &self.store.parked(table).await?);
@@ -326,7 +330,8 @@ impl<'a> Making<'a> {
         loop {
             self.catch_up(lane).await?;
             self.claim.renew().await?;
-            match self.store.switch(table, previous, lane.position()).await {
+            let no_further = self.no_further(previous, lane.position()).await?;
+            match self.store.switch(table, previous, no_further).await {
                 Ok(true) => break,
                 Ok(false) => return Err(RebuildFault::Busy),
                 Err(StoreFault::Behind) if tries.next().is_some() => {}
@@ -346,6 +351,18 @@ impl<'a> Making<'a> {
             sleep(ASK_EVERY).await;
         }
         Ok(())
+    }
+
+    /// How far the version in use may be for one that is read up to `position` to replace it: as far, but for what it has beyond the log
+    /// itself. There it stands still: no projector moves a view that is ahead.
+    async fn no_further(&self, in_use: u32, position: u64) -> Result<Positions, RebuildFault> {
+        if !self.databases.trial.guards.behind {
+            return Ok(Positions::all(u64::MAX));
+        }
+        let known = self.standing().await?.positions.remove(&in_use).unwrap_or_default();
+        // Asked for last, for the log only grows.
+        let head = self.databases.feed.head().await?;
+        Ok(known.0.into_iter().map(|at| if at > head { at } else { position }).collect())
     }
 
     /// Folds the log from its beginning to its end, reading some pages ahead. Documents stay in memory until they are final, as far as
@@ -494,7 +511,7 @@ fn verdict(live: Option<&Stored>, shadow: Option<&Stored>, up_to: u64) -> Option
         return None;
     }
     Some(match (live, shadow) {
-        (Some(live), Some(shadow)) => live.position == shadow.position && live.doc == shadow.doc,
+        (Some(live), Some(shadow)) => live == shadow,
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     })

@@ -1,4 +1,4 @@
-//! How processes share a projection: each says every second that it lives, takes its share of the 16 partitions, and gives back what is
+//! How processes share a projection: each says twice a second that it lives, takes its share of the 16 partitions, and gives back what is
 //! more. Whoever was silent for three seconds has lost its partitions; a process counts them by its own clock, so clocks need not agree.
 //! Reading and writing is left to the projector, which writes only in the epoch it was told.
 
@@ -19,8 +19,9 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 /// How often a process says that it lives.
-const BEAT_EVERY: Duration = Duration::from_secs(1);
-/// How long it may be silent before others take its partitions.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// How long it may be silent before others take its partitions. Its last beat is heard with the next of another and its silence found too
+/// long with one, so that it is replaced within this and two beats: 4 s, of the 5 that are promised.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// Within this time every process that lives has heard of a change.
 pub(crate) const HEARD_WITHIN: Duration = Duration::from_millis(1_500);

@@ -9,13 +9,17 @@ use crate::{
 };
 use contract::operations::{PartitionStatus, ProjectionStatus, RebuildProgress};
 use jiff::{SignedDuration, Timestamp};
+use nats::{Feed, FeedError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How often it is asked whether projectors have heard that they shall stop.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long a projector may be silent before it counts as stopped.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_secs(15);
+/// How often Prometheus is told how late the views are, and how long their store may take to say where they are.
+const MEASURE_EVERY: Duration = Duration::from_secs(2);
+
 /// How the views stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -38,8 +42,7 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
             views.push(match (&known, standing) {
                 (_, Some((standing, sharing))) => {
                     let parked = store.parked(Table { view, version: standing.version }).await.map_or(0, |parked| parked.len() as u64);
-                    let oldest = if standing.position() < head { databases.feed.recorded_at(standing.position() + 1).await? } else { None };
-                    let lag_ms = oldest.map_or(0, |at| u64::try_from(now.duration_since(at).as_millis()).unwrap_or_default());
+                    let (lag_events, lag_ms) = lag(&databases.feed, standing.position(), head, now).await?;
                     let partition = |partition: u8| PartitionStatus {
                         partition,
                         position: standing.positions().of(partition),
@@ -49,7 +52,7 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
                         version: standing.version,
                         previous: standing.previous,
                         position: standing.position(),
-                        lag_events: head.saturating_sub(standing.position()),
+                        lag_events,
                         lag_ms,
                         parked,
                         state: state(standing, sharing, now),
@@ -67,6 +70,32 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
         }
     }
     Ok(Status { views, head })
+}
+
+/// How many events a view at `position` has not read, and how old the first of them is in milliseconds.
+async fn lag(feed: &Feed, position: u64, head: u64, now: Timestamp) -> Result<(u64, u64), FeedError> {
+    let oldest = if position < head { feed.recorded_at(position + 1).await? } else { None };
+    let age = oldest.map_or(0, |at| u64::try_from(now.duration_since(at).as_millis()).unwrap_or_default());
+    Ok((head.saturating_sub(position), age))
+}
+
+/// Tells Prometheus how late the views of a projection are, whatever its projector does. While their store does not answer, they count as
+/// being where they were.
+pub(crate) async fn measure(databases: Databases, projection: Projection) {
+    let (store, feed) = (databases.store(projection), &databases.feed);
+    let mut known = None;
+    loop {
+        if let Ok(Ok(standings)) = timeout(MEASURE_EVERY, store.standings()).await {
+            known = standings.values().map(Standing::position).min();
+        }
+        if let (Some(position), Ok(head)) = (known, feed.head().await)
+            && let Ok((events, age)) = lag(feed, position, head, Timestamp::now()).await
+        {
+            metrics::gauge!("astro_view_lag_events", "projection" => projection.as_str()).set(events as f64);
+            metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str()).set(age as f64 / 1_000.0);
+        }
+        sleep(MEASURE_EVERY).await;
+    }
 }
 
 /// A view of which nothing is known.

@@ -5,6 +5,7 @@
 
 mod mongo;
 mod postgres;
+mod together;
 
 pub(crate) use mongo::Kept;
 pub use mongo::MongoStore;
@@ -51,7 +52,7 @@ pub struct Row {
 }
 
 /// A document as stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     /// Its id.
     pub id: String,
@@ -59,6 +60,8 @@ pub struct Stored {
     pub position: u64,
     /// The document.
     pub doc: serde_json::Value,
+    /// What it is found by, in whatever form the store gives it.
+    pub columns: serde_json::Value,
 }
 
 /// What a batch of events does to a view.
@@ -74,7 +77,9 @@ pub struct Changes {
     pub parked: Vec<Parked>,
     /// Ids of streams taken up again, of the view's only kind.
     pub taken_up: Vec<(&'static str, String)>,
-    /// Up to where the view has read with this; 0 for partitions it leaves alone.
+    /// Up to where the view had read before this; 0 for partitions it leaves alone.
+    pub behind: Positions,
+    /// Up to where it has read with this; 0 for the same.
     pub positions: Positions,
 }
 
@@ -200,8 +205,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault>;
     /// Up to `limit` documents in the order of their ids, after `after`.
     async fn scan(&self, table: Table, after: &str, limit: u32) -> Result<Vec<Stored>, StoreFault>;
-    /// Writes what is newer, then how far the views are; fails as [`StoreFault::Fenced`] when the epoch is another than `fence`. A rebuild
-    /// writes a version that nobody else reads yet and gives none.
+    /// Writes what is newer, then how far the views are; fails as [`StoreFault::Fenced`] when the epoch is another than `fence`, or when the
+    /// store does not know that a view was read to where this goes on: it was put back, or its last writes went with a crash. A rebuild
+    /// writes a version that nobody else reads yet and gives no epoch.
     async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault>;
 
     /// Who keeps the views up to date.
@@ -212,6 +218,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn deal(&self, epoch: u64, holders: [Option<Uuid>; PARTS]) -> Result<bool, StoreFault>;
     /// A process no longer takes part. With `beats` only if it gave no sign of life since then.
     async fn forget(&self, member: Uuid, beats: Option<u64>) -> Result<(), StoreFault>;
+    /// A projector begins in `epoch`: from now on nothing counts that a process of an epoch before it still sets aside. Fails as
+    /// [`StoreFault::Fenced`] when it is over already. Nothing to do where all of a write is one transaction.
+    async fn begin(&self, _epoch: u64) -> Result<(), StoreFault> {
+        Ok(())
+    }
     /// Stops every projector of the views, or lets them go on; begins a new epoch.
     async fn pause(&self, paused: bool) -> Result<(), StoreFault>;
 
@@ -219,10 +230,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn create(&self, table: Table) -> Result<(), StoreFault>;
     /// Throws a version away.
     async fn discard(&self, table: Table) -> Result<(), StoreFault>;
-    /// Puts `table`, which is read up to `position`, in use instead of `previous`, in one step, and begins a new epoch, so that every
-    /// projector looks again; false when `previous` is not in use any more. Fails as [`StoreFault::Behind`] when `previous` is further,
+    /// Puts `table` in use instead of `previous`, in one step, and begins a new epoch, so that every projector looks again; false when
+    /// `previous` is not in use any more. Fails as [`StoreFault::Behind`] when `previous` is further than `no_further` in some partition,
     /// for readers would lose what they have seen.
-    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault>;
+    async fn switch(&self, table: Table, previous: u32, no_further: Positions) -> Result<bool, StoreFault>;
     /// Keeps how far a rebuild is, for whoever asks.
     async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault>;
     /// Stands for all lines of the journal up to a position, where the version has any.

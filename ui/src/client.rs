@@ -77,17 +77,6 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
     pub(crate) position: Option<String>,
-    /// `Astro-Stale`: what is read is older than asked for.
-    pub(crate) stale: bool,
-}
-
-/// A read of a bare list, which cannot say by itself that it is older than the last command.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Read<T> {
-    /// What was read.
-    pub body: T,
-    /// Whether it is older than the last command.
-    pub stale: bool,
 }
 
 /// What one person wants once: the key under which a command is asked, kept while asking again after a network failure, and
@@ -124,14 +113,8 @@ impl Intent {
 
 /// Reads.
 pub(crate) async fn get<T: DeserializeOwned>(path: String) -> Answer<T> {
-    read(path).await.map(|read| read.body)
-}
-
-/// Reads what cannot say by itself whether it is older than the last command.
-pub(crate) async fn read<T: DeserializeOwned>(path: String) -> Answer<Read<T>> {
     let position = POSITION.with_borrow(Clone::clone).or_else(crate::browser::last_position);
-    let reply = call(Ask { method: Method::Get, path, body: None, key: None, position }).await?;
-    Ok(Read { body: parse(&reply)?, stale: reply.stale })
+    call(Ask { method: Method::Get, path, body: None, key: None, position }).await.and_then(|reply| parse(&reply))
 }
 
 /// Reads with a query.
@@ -162,17 +145,22 @@ pub(crate) async fn command<T: DeserializeOwned>(intent: Intent, method: Method,
     parse(&reply)
 }
 
-/// Repeats a read, a few times, while `stale` says that it does not show the last command yet.
+/// Repeats a read, a few times, while `stale` says that it does not show the last command yet, or what that made is not there yet. The server
+/// reads once: a page that is late is worth less than one that says so.
 pub async fn fresh<T, F: Future<Output = Answer<T>>>(read: impl Fn() -> F, stale: impl Fn(&T) -> bool) -> Answer<T> {
-    let mut answer = read().await?;
+    let mut answer = read().await;
     for _ in 0..FRESH_TRIES_MAX {
-        if !stale(&answer) {
+        let again = match &answer {
+            Ok(read) => stale(read),
+            Err(problem) => problem.code == Code::NotShownYet,
+        };
+        if !again || cfg!(feature = "server") {
             break;
         }
         crate::browser::sleep(FRESH_PAUSE_MS).await;
-        answer = read().await?;
+        answer = read().await;
     }
-    Ok(answer)
+    answer
 }
 
 async fn call(ask: Ask) -> Answer<Reply> {

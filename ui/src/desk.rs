@@ -18,7 +18,7 @@ pub use door::Door;
 pub use icon::{Icon, Shape};
 pub use parts::{
     AsOf, DepartureTime, Detail, Lost, PageHead, Pages, Search, Sieve, Tile, amount, booking_states, departure_line, draw, exact,
-    fields_of, happenings, launch_states, payment_word, refund_word, relative_days, steps, words,
+    fields_of, happenings, keyed, launch_states, payment_word, refund_word, relative_days, steps, words,
 };
 pub use shell::{NavItem, Shell};
 pub use sift::Sift;

@@ -23,7 +23,7 @@ pub use domain::{
     slug::Slug,
     text::Line,
 };
-pub use page::{Listing, Page};
+pub use page::{List, Listing, Page};
 pub use problem::{Code, Problem};
 
 /// Header of a command: a UUID of the client's choice. The same key with the same body gives the same answer.

@@ -27,6 +27,17 @@ impl Default for Listing {
     }
 }
 
+/// A whole list, for there are few.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct List<T> {
+    /// The items, in an order of their own.
+    pub items: Vec<T>,
+    /// Whether it is older than the `Astro-Position` asked for.
+    #[serde(default)]
+    pub stale: bool,
+}
+
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -143,6 +143,8 @@ codes! {
     Internal 500;
     /// A server behind is down or busy; `Retry-After` says when to try again.
     Unavailable 503;
+    /// It is not shown, perhaps because it was made a moment ago; `Retry-After` says when to look again.
+    NotShownYet 503;
 }
 
 /// The body of every answer that is not a success.

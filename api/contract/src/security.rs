@@ -54,6 +54,10 @@ kinds! {
     TotpRemoved "totp_removed";
     /// A recovery code was used in place of the second factor.
     RecoveryCodeUsed "recovery_code_used";
+    /// New recovery codes were made; the old ones are worth nothing.
+    RecoveryCodesRenewed "recovery_codes_renewed";
+    /// One who is signed in did not know the password that a change needs.
+    PasswordCheckFailed "password_check_failed";
     /// Something was asked for without the right to it.
     Denied "denied";
     /// More was asked for than a limit allows.

@@ -129,6 +129,14 @@ impl Account {
     pub(crate) fn password(&self) -> Option<&str> {
         Some(self.password.as_str()).filter(|hash| !hash.is_empty())
     }
+    /// Whether nothing about it was changed since it was read as `before`.
+    pub(crate) fn is_as(&self, before: &Self) -> bool {
+        self.changed_at == before.changed_at
+    }
+    /// What it is once nobody disables it: an address that was never proved stays unproved, and who was invited has to choose a password.
+    pub(crate) fn enabled(&self) -> AccountState {
+        if self.asked_key.is_some() || self.password.is_empty() { AccountState::Unconfirmed } else { AccountState::Active }
+    }
     /// The second factor in force.
     pub(crate) fn factor(&self) -> Option<&Factor> {
         self.totp.as_ref().filter(|factor| factor.confirmed_at.is_some())
@@ -186,6 +194,9 @@ pub(super) fn timestamp(at: DateTime) -> Timestamp {
 
 fn of(id: AccountId) -> Document {
     doc! { "_id": id.to_string() }
+}
+fn as_it_stands(account: &Account) -> Document {
+    doc! { "_id": &account.id, "state": account.state.as_str() }
 }
 fn place(id: AccountId, field: &'static str) -> Place<'static> {
     Place::new(format!("account/{id}"), field)
@@ -315,38 +326,43 @@ impl Accounts {
     }
 
     async fn set(&self, id: AccountId, set: Document, unset: Document, now: Timestamp) -> Result<(), mongodb::error::Error> {
-        let mut set = set;
+        self.set_where(of(id), set, unset, now).await.map(drop)
+    }
+
+    /// Says whether there was such an account.
+    async fn set_where(&self, which: Document, mut set: Document, unset: Document, now: Timestamp) -> Result<bool, mongodb::error::Error> {
         set.insert("changed_at", moment(now));
         let mut change = doc! { "$set": set };
         if !unset.is_empty() {
             change.insert("$unset", unset);
         }
-        self.stored.update_one(of(id), change).await?;
+        Ok(self.stored.update_one(which, change).await?.matched_count == 1)
+    }
+
+    /// Replaces the hash of a password that was checked, unless there is another password by now.
+    pub async fn rehash(&self, account: &Account, password: &str) -> Result<(), mongodb::error::Error> {
+        let same = doc! { "_id": &account.id, "password": &account.password };
+        self.stored.update_one(same, doc! { "$set": { "password": password } }).await?;
         Ok(())
     }
 
-    /// Replaces the hash of a password that was checked.
-    pub async fn rehash(&self, id: AccountId, password: &str) -> Result<(), mongodb::error::Error> {
-        self.stored.update_one(of(id), doc! { "$set": { "password": password } }).await?;
-        Ok(())
-    }
-
-    /// Sets another password. One who was invited may sign in from now on.
-    pub async fn set_password(&self, account: &Account, password: &str, now: Timestamp) -> Result<(), mongodb::error::Error> {
+    /// Sets another password. One who was invited may sign in from now on. False when the account was disabled or erased meanwhile.
+    pub async fn set_password(&self, account: &Account, password: &str, now: Timestamp) -> Result<bool, mongodb::error::Error> {
         let mut set = doc! { "password": password };
         if account.state == AccountState::Unconfirmed {
             set.insert("state", AccountState::Active.as_str());
         }
-        self.set(account.id(), set, doc! {}, now).await
+        self.set_where(as_it_stands(account), set, doc! {}, now).await
     }
 
     /// Opens an account that was asked for: from now on it has its address, and nobody else may ask for that.
-    pub async fn confirm(&self, account: &Account, now: Timestamp) -> Answer<()> {
-        let Some(key) = &account.asked_key else { return Ok(()) };
-        let id = account.id();
+    /// False when it was disabled meanwhile.
+    pub async fn confirm(&self, account: &Account, now: Timestamp) -> Answer<bool> {
+        let Some(key) = &account.asked_key else { return Ok(false) };
         let set = doc! { "email_key": key, "state": AccountState::Active.as_str() };
-        match self.set(id, set, doc! { "asked_key": "", "forget_at": "" }, now).await {
-            Ok(()) => {}
+        match self.set_where(as_it_stands(account), set, doc! { "asked_key": "", "forget_at": "" }, now).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
             Err(error) if is_duplicate(&error) => return Err(email_taken()),
             Err(error) => return Err(error.into()),
         }
@@ -356,7 +372,7 @@ impl Accounts {
             self.vault.erase(PersonId(other.id().0)).await?;
             self.stored.delete_one(of(other.id())).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Disables or enables.

@@ -16,7 +16,10 @@ use crate::{
     problem::{Answer, ApiError, Fields},
     web::address::Address,
 };
-use axum::extract::State;
+use axum::{
+    extract::State,
+    response::{AppendHeaders, IntoResponse},
+};
 use commands::{Ask, ask::digest};
 use contract::{
     Code, CustomerId, Email, Line, Problem,
@@ -50,12 +53,15 @@ impl App {
     }
 
     /// Checks the password of one who is signed in once more; a wrong one is refused as the form's `field`, and counted.
-    pub async fn recheck(&self, claims: &Claims, account: &Account, password: &str, field: &str) -> Answer<()> {
+    pub async fn recheck(&self, claims: &Claims, account: &Account, password: &str, field: &str, address: &Address) -> Answer<()> {
         let counter = digest(&[b"again", claims.sub.0.as_bytes()]);
         self.throttle.begin(&[counter], self.clock.now())?;
         let checked = self.passwords.check(password, account.password()).await;
         match checked {
-            Ok(Checked::Wrong) => return Err(ApiError::field(field, "is not your password")),
+            Ok(Checked::Wrong) => {
+                self.trail.note(Event::new(Kind::PasswordCheckFailed).account(claims.sub).address(address)).await;
+                return Err(ApiError::field(field, "is not your password"));
+            }
             Err(_) => self.throttle.forgive(&[counter]),
             Ok(_) => self.throttle.succeeded(&counter),
         }
@@ -118,10 +124,12 @@ async fn asked_for(app: &App, holder: Holder, password: String, address: &Addres
 async fn confirm(State(app): State<App>, address: Address, Json(form): Json<Confirm>) -> Answer<StatusCode> {
     let now = app.clock.now();
     let Some((id, Purpose::Confirm)) = app.links.look(&form.token, now).await? else { return Err(link_expired()) };
-    let account = app.accounts.by_id(id).await?.ok_or_else(link_expired)?;
+    let account = app.accounts.by_id(id).await?.filter(|account| account.state == AccountState::Unconfirmed).ok_or_else(link_expired)?;
     // First the record, then the account: a customer without a record could sign in and not book.
     register(&app, CustomerId(id.0)).await?;
-    app.accounts.confirm(&account, now).await?;
+    if !app.accounts.confirm(&account, now).await? {
+        return Err(link_expired());
+    }
     app.links.spend(&form.token).await?;
     app.trail.note(Event::new(Kind::AccountConfirmed).account(id).address(&address)).await;
     Ok(StatusCode::NO_CONTENT)
@@ -153,17 +161,21 @@ async fn change_password(
     address: Address,
     SignedIn(claims): SignedIn,
     Json(form): Json<ChangePassword>,
-) -> Answer<StatusCode> {
+) -> Answer<impl IntoResponse> {
     let account = app.own_account(&claims).await?;
-    app.recheck(&claims, &account, &form.current, "current").await?;
+    app.recheck(&claims, &account, &form.current, "current", &address).await?;
     acceptable(&app, &account, &form.new, "new").await?;
     let (id, now) = (account.id(), app.clock.now());
-    app.accounts.set_password(&account, &app.passwords.hash(&form.new).await?, now).await?;
+    if !app.accounts.set_password(&account, &app.passwords.hash(&form.new).await?, now).await? {
+        return Err(ApiError::new(Code::SignInRequired, "The session is over. Sign in again."));
+    }
     app.sessions.end_all(id, Some(claims.sid), now).await?;
     app.links.revoke(id).await?;
     app.trail.note(Event::new(Kind::PasswordChanged).account(id).address(&address)).await;
     app.write(id, Letter::PasswordChanged { at: now }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    // Other devices are strangers from now on; this one stays known.
+    let device = app.own_account(&claims).await.map(|account| app.device_cookie(&account, None))?;
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([device])))
 }
 
 /// Ask for a link to set another password. The answer is the same for every address.
@@ -171,7 +183,9 @@ async fn change_password(
     responses((status = 202, description = "If the address has an account, a mail is on its way")))]
 async fn forgotten(State(app): State<App>, address: Address, Json(form): Json<Forgotten>) -> Answer<StatusCode> {
     let email = Email::new(&form.email).map_err(|why| ApiError::field("email", why))?;
-    let known = app.accounts.by_email(&email).await?.filter(|account| account.state == AccountState::Active);
+    // One that was invited and chose no password in time is found here, too; one that is not confirmed is not.
+    let may_enter = |account: &Account| matches!(account.state, AccountState::Active | AccountState::Unconfirmed);
+    let known = app.accounts.by_email(&email).await?.filter(may_enter);
     if let Some(account) = known
         && app.may_be_mailed(&email)
     {
@@ -202,7 +216,9 @@ async fn reset(State(app): State<App>, address: Address, Json(form): Json<ResetP
     if !app.links.spend(&form.token).await? {
         return Err(link_expired());
     }
-    app.accounts.set_password(&account, &hash, now).await?;
+    if !app.accounts.set_password(&account, &hash, now).await? {
+        return Err(link_expired());
+    }
     app.sessions.end_all(id, None, now).await?;
     app.trail.note(Event::new(Kind::PasswordReset).account(id).address(&address)).await;
     app.write(id, Letter::PasswordChanged { at: now }).await?;

@@ -1,5 +1,7 @@
 //! Devices an account signed in from: others' failures do not slow their owner down there. A device is no sign-in; it proves nothing else.
+//! With another password, or once its hash is made anew with other parameters, all devices are strangers again.
 
+use super::account::Account;
 use crate::keys::{Keys, hex};
 use aws_lc_rs::hmac;
 use domain::id::AccountId;
@@ -32,20 +34,33 @@ impl Devices {
 
     /// The cookie's value for a device of `account`; a fresh one where there was none.
     #[must_use]
-    pub fn mark(&self, account: AccountId, device: Option<Uuid>) -> String {
-        let said = format!("{account}.{}", device.unwrap_or_else(Uuid::new_v4));
-        format!("{said}.{}", hex(hmac::sign(&self.0, said.as_bytes()).as_ref()))
+    pub fn mark(&self, account: &Account, device: Option<Uuid>) -> String {
+        self.marked(account.id(), account.password().unwrap_or_default(), device.unwrap_or_else(Uuid::new_v4))
     }
 
-    /// The device, if the cookie is ours and for this account.
+    fn marked(&self, account: AccountId, password: &str, device: Uuid) -> String {
+        let said = format!("{account}.{device}");
+        format!("{said}.{}", hex(hmac::sign(&self.0, signed(&said, password).as_bytes()).as_ref()))
+    }
+
+    /// The device, if the cookie is ours and for this account as it is now.
     #[must_use]
-    pub fn known(&self, cookie: &str, account: AccountId) -> Option<Uuid> {
+    pub fn known(&self, cookie: &str, account: &Account) -> Option<Uuid> {
+        self.read(cookie, account.id(), account.password().unwrap_or_default())
+    }
+
+    fn read(&self, cookie: &str, account: AccountId, password: &str) -> Option<Uuid> {
         let (said, mark) = cookie.rsplit_once('.')?;
         let (owner, device) = said.split_once('.')?;
         let mark: Vec<u8> = (0..mark.len() / 2).map(|n| u8::from_str_radix(mark.get(2 * n..2 * n + 2)?, 16).ok()).collect::<Option<_>>()?;
-        hmac::verify(&self.0, said.as_bytes(), &mark).ok()?;
+        hmac::verify(&self.0, signed(said, password).as_bytes(), &mark).ok()?;
         (owner == account.to_string()).then(|| device.parse().ok())?
     }
+}
+
+/// What a mark covers: account, device, and the stored hash of the password.
+fn signed(said: &str, password: &str) -> String {
+    format!("{said}.{password}")
 }
 
 /// What a user agent is, in a few words people know; nothing that tells one person from another.
@@ -85,12 +100,13 @@ mod tests {
     fn a_device_is_known_for_its_account_only_and_cannot_be_made_up() {
         let devices = Devices(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &[7; 32])));
         let (ada, eve) = (AccountId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(2)));
-        let cookie = devices.mark(ada, Some(Uuid::from_u128(9)));
-        assert_eq!(devices.known(&cookie, ada), Some(Uuid::from_u128(9)));
-        assert_eq!(devices.known(&cookie, eve), None);
-        assert_eq!(devices.known(&cookie.replace(&ada.to_string(), &eve.to_string()), eve), None);
+        let cookie = devices.marked(ada, "hash", Uuid::from_u128(9));
+        assert_eq!(devices.read(&cookie, ada, "hash"), Some(Uuid::from_u128(9)));
+        assert_eq!(devices.read(&cookie, ada, "hash of another password"), None);
+        assert_eq!(devices.read(&cookie, eve, "hash"), None);
+        assert_eq!(devices.read(&cookie.replace(&ada.to_string(), &eve.to_string()), eve, "hash"), None);
         for bad in ["", ".", "..", "a.b.c", "ä.ö.üü", &cookie[..cookie.len() - 2]] {
-            assert_eq!(devices.known(bad, ada), None, "{bad}");
+            assert_eq!(devices.read(bad, ada, "hash"), None, "{bad}");
         }
     }
 

@@ -44,7 +44,7 @@ async fn erase(
     Json(form): Json<Erase>,
 ) -> Answer<impl IntoResponse> {
     let account = app.accounts.by_id(customer.account).await?.ok_or_else(ApiError::not_found)?;
-    app.recheck(&claims, &account, &form.password, "password").await?;
+    app.recheck(&claims, &account, &form.password, "password", &address).await?;
     let open = app.open_bookings(customer.customer).await?;
     if !open.is_empty() {
         let message =

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    authority::{Operator, Overseer},
+    authority::{Operator, Overseer, SignedIn},
     extract::Query,
     logs::search,
     problem::{Answer, ApiError},
@@ -18,8 +18,13 @@ use contract::{
     security::{SecurityEvent, SecurityQuery},
 };
 use futures::{Stream, StreamExt};
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
+use tokio::time::sleep;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+/// How often it is looked whether the session of one who watches goes on.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The routes.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -39,12 +44,22 @@ async fn log_lines(State(app): State<App>, _: Operator, Query(query): Query<LogQ
 async fn log_live(
     State(app): State<App>,
     _: Operator,
+    SignedIn(claims): SignedIn,
     Query(query): Query<LogQuery>,
 ) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let filter = search::filter(&LogQuery { from: None, to: None, ..query })?;
     let lines = app.watchers.watch(&app.system, filter, app.stop.clone())?;
-    let events = lines.filter_map(|line| async move { Event::default().event("line").json_data(&line).ok().map(Ok) });
+    let events = lines
+        .take_until(over(app.clone(), claims.sid))
+        .filter_map(|line| async move { Event::default().event("line").json_data(&line).ok().map(Ok) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// Ends with the session, or when nobody can say whether it goes on.
+async fn over(app: App, session: Uuid) {
+    while app.sessions.goes_on(session, app.clock.now()).await.unwrap_or(false) {
+        sleep(LOOK_EVERY).await;
+    }
 }
 
 /// The trail: who did what from where, newest first.

@@ -185,6 +185,7 @@ pub fn refused(password: &str, role: Role, own: &[&str]) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use contract::Code;
 
     fn customers(password: &str) -> Option<String> {
         refused(password, Role::Customer, &["Ada Lovelace", "Ada@example.org"])
@@ -217,15 +218,66 @@ mod tests {
         assert_eq!(customers("ada adores airships"), None);
     }
 
+    /// With keys of their own, which are needed no longer once they are read.
+    fn passwords() -> Passwords {
+        let folder = std::env::temp_dir().join(format!("astro-keys-{}", uuid::Uuid::new_v4()));
+        let keys = Keys::load(&folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        Passwords::new(Arc::new(keys)).unwrap()
+    }
+
     #[tokio::test]
     async fn checks_what_it_hashed_and_nothing_else() {
-        let folder = std::env::temp_dir().join(format!("astro-keys-{}", uuid::Uuid::new_v4()));
-        let passwords = Passwords::new(Arc::new(Keys::load(&folder).unwrap())).unwrap();
+        let passwords = passwords();
         let stored = passwords.hash("correct horse").await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert_eq!(passwords.check("correct horse", Some(&stored)).await.unwrap(), Checked::Right);
         assert_eq!(passwords.check("correct horse ", Some(&stored)).await.unwrap(), Checked::Wrong);
         assert_eq!(passwords.check("correct horse", None).await.unwrap(), Checked::Wrong);
-        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_older_parameters_is_right_and_to_be_made_anew() {
+        let passwords = passwords();
+        let older = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(MEMORY_KIB / 2, PASSES, LANES, None).unwrap());
+        let salt = SaltString::encode_b64(&[7; SALT_BYTES]).unwrap();
+        let stored = older.hash_password(&passwords.keys.peppered(b"correct horse"), &salt).unwrap().to_string();
+        assert_eq!(passwords.check("correct horse", Some(&stored)).await.unwrap(), Checked::RightButOld);
+        assert_eq!(passwords.check("wrong horse", Some(&stored)).await.unwrap(), Checked::Wrong);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_wrong_without_being_hashed() {
+        let passwords = passwords();
+        // Whatever is hashed meets what cannot be read; what is not, does not.
+        let check = async |bytes| passwords.check(&"x".repeat(bytes), Some("no hash")).await;
+        assert_eq!(check(PASSWORD_BYTES_MAX + 1).await.unwrap(), Checked::Wrong);
+        assert_eq!(check(PASSWORD_BYTES_MAX).await.unwrap_err().code(), Code::Internal);
+    }
+
+    #[tokio::test]
+    async fn so_many_wait_and_no_more_and_go_on_when_there_is_room() {
+        let passwords = passwords();
+        let busy = passwords.running.clone().acquire_many_owned(HASHINGS_MAX.try_into().unwrap()).await.unwrap();
+        let waiting: Vec<_> = (0..WAITING_MAX)
+            .map(|_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.run(|| Ok(())).await })
+            })
+            .collect();
+        let count = || passwords.waiting.load(Ordering::Acquire);
+        while count() < WAITING_MAX {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            assert_eq!(passwords.hash("one more").await.unwrap_err().code(), Code::Unavailable);
+        }
+        assert_eq!(count(), WAITING_MAX, "who is turned away takes no place");
+        drop(busy);
+        for waiting in waiting {
+            waiting.await.unwrap().unwrap();
+        }
+        assert_eq!(count(), 0);
+        passwords.hash("one more").await.unwrap();
     }
 }

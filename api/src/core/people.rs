@@ -127,9 +127,9 @@ async fn disable(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Enable an account that was disabled.
+/// Enable an account that was disabled: it is as it was before, confirmed or not.
 #[utoipa::path(post, path = "/accounts/{id}/enable", tag = "people", params(("id" = AccountId, Path)), request_body = WithReason,
-    security(("session" = ["operator"])), responses((status = 204, description = "It may sign in again"),
+    security(("session" = ["operator"])), responses((status = 204, description = "It is disabled no more"),
         (status = 409, body = Problem, description = "own_account refused")))]
 async fn enable(
     State(app): State<App>,
@@ -142,7 +142,7 @@ async fn enable(
     if act.account.state != AccountState::Disabled {
         return Err(ApiError::new(Code::Refused, "Only a disabled account can be enabled. Reload the list."));
     }
-    app.accounts.set_state(id, AccountState::Active, app.clock.now()).await?;
+    app.accounts.set_state(id, act.account.enabled(), app.clock.now()).await?;
     act.note(&app, Kind::AccountEnabled).await;
     Ok(StatusCode::NO_CONTENT)
 }

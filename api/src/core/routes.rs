@@ -2,7 +2,7 @@
 
 use super::{accounts, history, leaving, observe, people, projections, second_factor, sign_in};
 use crate::{
-    answer::{Read, read},
+    answer::{Read, list, read},
     app::App,
     authority::{Auditor, Operator},
     extract::{AtLeast, Path, Query},
@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::{Json as Body, extract::State};
 use contract::{
-    Code, Listing, Page, Problem,
+    Code, List, Listing, Page, Problem,
     operations::{BadPosition, Mail, Notification, StreamEvent, StreamHit, StreamState, Verification},
 };
 use http::StatusCode;
@@ -78,15 +78,15 @@ struct StreamSearch {
 
 /// Streams by what people know of them.
 #[utoipa::path(get, path = "/streams", tag = "audit", params(StreamSearch), security(("session" = ["auditor"])),
-    responses((status = 200, body = Vec<StreamHit>)))]
+    responses((status = 200, body = List<StreamHit>)))]
 async fn streams(
     State(app): State<App>,
     _: Auditor,
     AtLeast(at_least): AtLeast,
     Query(query): Query<StreamSearch>,
-) -> Answer<Read<Vec<StreamHit>>> {
+) -> Answer<Read<List<StreamHit>>> {
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    Ok(read(stale, history::find(&app, query.search.trim()).await?))
+    Ok(list(stale, history::find(&app, query.search.trim()).await?))
 }
 
 /// The events of a stream, oldest first.

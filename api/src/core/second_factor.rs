@@ -36,13 +36,13 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/totp", tag = "accounts", request_body = StartTotp, security(("session" = [])),
     responses((status = 200, body = TotpStart), (status = 409, body = Problem, description = "already_exists"),
         (status = 429, body = Problem, description = "too_many_requests")))]
-async fn start(State(app): State<App>, Entered(claims): Entered, Json(form): Json<StartTotp>) -> Answer<Body<TotpStart>> {
+async fn start(State(app): State<App>, address: Address, Entered(claims): Entered, Json(form): Json<StartTotp>) -> Answer<Body<TotpStart>> {
     let account = app.own_account(&claims).await?;
     if account.factor().is_some() {
         return Err(ApiError::new(Code::AlreadyExists, "There is a second factor already. To change it, have it taken away first."));
     }
     if !claims.enrolling {
-        app.recheck(&claims, &account, form.password.as_deref().unwrap_or_default(), "password").await?;
+        app.recheck(&claims, &account, form.password.as_deref().unwrap_or_default(), "password", &address).await?;
     }
     let Some(Holder { email, .. }) = app.accounts.holder(&account).await? else { return Err(ApiError::not_found()) };
     let secret = totp::secret().map_err(ApiError::internal)?;
@@ -92,7 +92,7 @@ async fn confirm(
 
 async fn reauthenticate(app: &App, claims: &Claims, form: &Reauthenticate, address: &Address) -> Answer<Account> {
     let account = app.own_account(claims).await?;
-    app.recheck(claims, &account, &form.password, "password").await?;
+    app.recheck(claims, &account, &form.password, "password", address).await?;
     app.check_factor(&account, form.code.as_deref(), &[digest(&[b"again", claims.sub.0.as_bytes()])], address).await?;
     Ok(account)
 }
@@ -131,5 +131,6 @@ async fn recovery_codes(
     }
     let (codes, hashes) = totp::recovery_codes().map_err(ApiError::internal)?;
     app.accounts.set_recovery(account.id(), &hashes, app.clock.now()).await?;
+    app.trail.note(Event::new(Kind::RecoveryCodesRenewed).account(account.id()).address(&address)).await;
     Ok(Body(RecoveryCodes { codes }))
 }

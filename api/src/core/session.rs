@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use mongodb::{
     Collection, Database, IndexModel,
-    bson::{DateTime, doc},
+    bson::{DateTime, Document, doc},
     error::Error,
     options::IndexOptions,
 };
@@ -238,29 +238,30 @@ impl Sessions {
 
     /// Ends all sessions of an account, but for one. Says how many.
     pub async fn end_all(&self, account: AccountId, but: Option<Uuid>, now: Timestamp) -> Result<u32, Error> {
-        let mut ended = 0;
-        for stored in self.open(account, now).await? {
-            let Ok(session) = stored.id.parse::<Uuid>() else { continue };
-            if Some(session) != but {
-                self.end(session, now).await?;
-                ended += 1;
-            }
+        let mut open = open_of(account, now);
+        if let Some(but) = but {
+            open.insert("_id", doc! { "$ne": but.to_string() });
         }
-        Ok(ended)
+        let ended = self.stored.update_many(open, doc! { "$set": { "ended": true } }).await?.modified_count;
+        // Which they were is not known here: all are asked about again.
+        self.believed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(u32::try_from(ended).unwrap_or(u32::MAX))
     }
 
     /// Ends one of the sessions of an account; false when it has none such.
     pub async fn end_own(&self, account: AccountId, session: Uuid, now: Timestamp) -> Result<bool, Error> {
-        let own = self.open(account, now).await?.iter().any(|stored| stored.id == session.to_string());
-        if own {
-            self.end(session, now).await?;
+        let mut own = open_of(account, now);
+        own.insert("_id", session.to_string());
+        let ended = self.stored.update_one(own, doc! { "$set": { "ended": true } }).await?.modified_count == 1;
+        if ended {
+            self.believe(session, false, now);
         }
-        Ok(own)
+        Ok(ended)
     }
 
+    /// The newest of the sessions of an account that go on.
     async fn open(&self, account: AccountId, now: Timestamp) -> Result<Vec<Stored>, Error> {
-        let open = doc! { "account": account.to_string(), "ended": false, "expires_at": { "$gt": moment(now) } };
-        let found = self.stored.find(open).sort(doc! { "seen_at": -1 }).limit(LISTED_MAX).await?;
+        let found = self.stored.find(open_of(account, now)).sort(doc! { "seen_at": -1 }).limit(LISTED_MAX).await?;
         found.try_filter(|stored| std::future::ready(stored.goes_on(now))).try_collect().await
     }
 
@@ -324,6 +325,10 @@ impl Sessions {
         }
         believed.insert(session, (goes_on, now));
     }
+}
+
+fn open_of(account: AccountId, now: Timestamp) -> Document {
+    doc! { "account": account.to_string(), "ended": false, "expires_at": { "$gt": moment(now) } }
 }
 
 fn split(token: &str) -> Option<(Uuid, &str)> {

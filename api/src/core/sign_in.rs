@@ -96,6 +96,11 @@ impl App {
         ]))
     }
 
+    /// The cookie by which a device of the account is known again.
+    pub(super) fn device_cookie(&self, account: &Account, device: Option<Uuid>) -> (HeaderName, String) {
+        set(DEVICE_COOKIE, &self.devices.mark(account, device), DEVICE_SECONDS)
+    }
+
     /// Who an account is, for its own eyes.
     pub(super) async fn me(&self, account: &Account, enrolling: bool) -> Answer<Me> {
         let Some(Holder { name, email }) = self.accounts.holder(account).await? else { return Err(sign_in_required()) };
@@ -173,7 +178,7 @@ async fn sign_in(State(app): State<App>, address: Address, headers: HeaderMap, J
     };
     let id = account.as_ref().map(Account::id);
     let marked = cookie(&headers, DEVICE_COOKIE);
-    let known = id.and_then(|id| app.devices.known(marked?, id));
+    let known = account.as_ref().and_then(|account| app.devices.known(marked?, account));
     // The last of them is that of the account or its device: it is forgotten with the first success. That of the address is not, or guessing
     // could go on for ever beside an account of one's own.
     let counters = match known {
@@ -199,6 +204,7 @@ async fn sign_in(State(app): State<App>, address: Address, headers: HeaderMap, J
     app.throttle.forgive(&counters);
     let id = account.id();
     if account.state != AccountState::Active {
+        app.trail.note(Event::new(Kind::SignInFailed).account(id).address(&address).reason("disabled")).await;
         return Err(ApiError::new(Code::AccountDisabled, "This account is disabled. Write to us if you think it should not be."));
     }
     app.check_factor(&account, form.code.as_deref(), &counters[counters.len() - 1..], &address).await?;
@@ -206,12 +212,9 @@ async fn sign_in(State(app): State<App>, address: Address, headers: HeaderMap, J
         app.throttle.succeeded(counter);
     }
     if checked == Checked::RightButOld {
-        app.accounts.rehash(id, &app.passwords.hash(&form.password).await?).await?;
+        app.accounts.rehash(&account, &app.passwords.hash(&form.password).await?).await?;
     }
     let enrolling = account.role.is_staff() && account.factor().is_none();
-    // A recovery code may have been spent.
-    let account = if account.factor().is_some() { app.accounts.by_id(id).await?.unwrap_or(account) } else { account };
-    let me = app.me(&account, enrolling).await?;
     if let Some(token) = cookie(&headers, REFRESH_COOKIE)
         && let Some((before, _)) = app.sessions.of_token(token).await?
     {
@@ -223,9 +226,15 @@ async fn sign_in(State(app): State<App>, address: Address, headers: HeaderMap, J
     } else {
         app.sessions.start_from(id, account.role, origin, now).await?
     };
+    // Whoever changed the account meanwhile (another password, another role, disabled) ended all sessions, but not this one yet.
+    let Some(account) = app.accounts.by_id(id).await?.filter(|now| now.is_as(&account)) else {
+        app.sessions.end(issued.session, now).await?;
+        return Err(sign_in_required());
+    };
+    let me = app.me(&account, enrolling).await?;
     let mut cookies = app.cookies(&account, &issued)?;
     if !enrolling {
-        cookies.0.push(set(DEVICE_COOKIE, &app.devices.mark(id, known), DEVICE_SECONDS));
+        cookies.0.push(app.device_cookie(&account, known));
         app.trail.note(Event::new(Kind::SignedIn).account(id).address(&address)).await;
     }
     Ok((cookies, Body(me)))

@@ -2,7 +2,7 @@
 
 use super::{cancel, export, passengers};
 use crate::{
-    answer::{Position, Read, position, read},
+    answer::{Position, Read, list, missing, position, read},
     app::App,
     authority::Customer,
     extract::{Asked, AtLeast, BookingOfLaunch, Path, Query, page},
@@ -20,7 +20,7 @@ use axum::{
 };
 use commands::{Ask, Done};
 use contract::{
-    BookingId, Code, Listing, Page, Problem, RefundId, Seat,
+    BookingId, Code, List, Listing, Page, Problem, RefundId, Seat,
     booking::{Cancel, Held, HoldSeats, NamePassengers, Paid, Pay, QuoteAnswer, Trip},
     fleet::Supplier,
     launch::{Board, BoardQuery, LaunchChange, LaunchPage, Offer},
@@ -68,10 +68,11 @@ async fn board(State(app): State<App>, AtLeast(at_least): AtLeast, Query(query):
 }
 
 /// One launch, by slug or id.
-#[utoipa::path(get, path = "/launches/{launch}", tag = "launches", params(("launch" = String, Path)), responses((status = 200, body = LaunchPage)))]
+#[utoipa::path(get, path = "/launches/{launch}", tag = "launches", params(("launch" = String, Path)),
+    responses((status = 200, body = LaunchPage), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn launch_page(State(app): State<App>, AtLeast(at_least): AtLeast, Path(launch): Path<String>) -> Answer<Read<LaunchPage>> {
     let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let mut page = app.page_of(&launch).await?;
+    let mut page = app.views.customer.launch(&launch).await?.ok_or_else(|| missing(stale))?;
     page.stale = stale;
     // Without the event store the page is still shown; the offer is then told at the hold.
     page.offer = app.policies.now().await.ok().map(|policies| Offer::from(&*policies));
@@ -94,10 +95,10 @@ async fn live(State(app): State<App>, headers: HeaderMap, Path(launch): Path<Str
 }
 
 /// Who flies.
-#[utoipa::path(get, path = "/suppliers", tag = "launches", responses((status = 200, body = Vec<Supplier>)))]
-async fn suppliers(State(app): State<App>, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<Supplier>>> {
+#[utoipa::path(get, path = "/suppliers", tag = "launches", responses((status = 200, body = List<Supplier>)))]
+async fn suppliers(State(app): State<App>, AtLeast(at_least): AtLeast) -> Answer<Read<List<Supplier>>> {
     let stale = app.customer_is_stale(at_least.as_ref()).await;
-    Ok(read(stale, app.views.customer.suppliers().await?))
+    Ok(list(stale, app.views.customer.suppliers().await?))
 }
 
 /// Keep seats while paying for them.
@@ -277,7 +278,7 @@ async fn trips(
 
 /// One of my bookings.
 #[utoipa::path(get, path = "/bookings/{booking}", tag = "bookings", params(("booking" = BookingId, Path)), security(("session" = ["customer"])),
-    responses((status = 200, body = Trip)))]
+    responses((status = 200, body = Trip), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn trip(
     State(app): State<App>,
     customer: Customer,
@@ -285,7 +286,7 @@ async fn trip(
     Path(booking): Path<BookingId>,
 ) -> Answer<Read<Trip>> {
     let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let trip = app.views.customer.trip(customer.customer, booking).await?.ok_or_else(ApiError::not_found)?;
+    let trip = app.views.customer.trip(customer.customer, booking).await?.ok_or_else(|| missing(stale))?;
     let mut trip = app.open_trip(trip).await?;
     trip.stale = stale;
     Ok(read(stale, trip))

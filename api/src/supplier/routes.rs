@@ -2,7 +2,7 @@
 
 use super::schedule::{moment, schedule};
 use crate::{
-    answer::{Position, Read, position, read},
+    answer::{Position, Read, list, missing, position, read},
     app::App,
     authority::SupplierMember,
     extract::{Asked, AskedBare, AtLeast, Path, Query},
@@ -12,7 +12,7 @@ use crate::{
 use axum::{Json, extract::State};
 use commands::Done;
 use contract::{
-    Cabin, LaunchId, Line, Listing, Money, Page, Problem, RocketId,
+    Cabin, LaunchId, Line, List, Listing, Money, Page, Problem, RocketId,
     finance::BookingRow,
     fleet::{Abort, AbortQuote, AddRocket, Delay, Outcome, Reprice, Rocket, ScheduleLaunch, Scheduled, Spaceport, SupplierSummary},
     launch::{LaunchCard, LaunchPage},
@@ -58,11 +58,12 @@ impl App {
 
 /// My desk at a glance.
 #[utoipa::path(get, path = "/summary", tag = "desk", security(("session" = ["supplier"])), 
-    responses((status = 200, body = SupplierSummary), (status = 404, body = Problem, description = "not_found")))]
+    responses((status = 200, body = SupplierSummary), (status = 404, body = Problem, description = "not_found"),
+    (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn summary(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<SupplierSummary>> {
     let stale = app.desk_is_stale(at_least.as_ref()).await;
     let summary = app.views.operations.supplier_summary(member.supplier, &app.views.finance, app.clock.now()).await?;
-    let summary = summary.ok_or_else(ApiError::not_found)?;
+    let summary = summary.ok_or_else(|| missing(stale))?;
     Ok(read(stale, SupplierSummary { stale, ..summary }))
 }
 
@@ -98,7 +99,7 @@ async fn schedule_launch(
 
 /// One of my launches, by slug or id.
 #[utoipa::path(get, path = "/launches/{launch}", tag = "launches", params(("launch" = String, Path)), security(("session" = ["supplier"])),
-    responses((status = 200, body = LaunchPage)))]
+    responses((status = 200, body = LaunchPage), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn launch_page(
     State(app): State<App>,
     member: SupplierMember,
@@ -107,7 +108,7 @@ async fn launch_page(
 ) -> Answer<Read<LaunchPage>> {
     let (id, _) = app.own_launch(member, &launch).await?;
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut page = app.views.operations.launch(&id.to_string()).await?.ok_or_else(ApiError::not_found)?;
+    let mut page = app.views.operations.launch(&id.to_string()).await?.ok_or_else(|| missing(stale))?;
     page.stale = stale;
     Ok(read(stale, page))
 }
@@ -126,17 +127,17 @@ async fn bookings(
     let (id, _) = app.own_launch(member, &launch).await?;
     let stale = app.operations_are_stale(at_least.as_ref()).await;
     let wanted = BookingQuery { launch: Some(id), listing, ..BookingQuery::default() };
-    let page = app.desk_bookings(&wanted).await?;
+    let page = app.desk_bookings(&wanted, false).await?;
     let mut page = app.open_manifest(page).await?;
     page.stale = stale;
     Ok(read(stale, page))
 }
 
 /// My rockets.
-#[utoipa::path(get, path = "/rockets", tag = "rockets", security(("session" = ["supplier"])), responses((status = 200, body = Vec<Rocket>)))]
-async fn rockets(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<Rocket>>> {
+#[utoipa::path(get, path = "/rockets", tag = "rockets", security(("session" = ["supplier"])), responses((status = 200, body = List<Rocket>)))]
+async fn rockets(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<List<Rocket>>> {
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    Ok(read(stale, app.views.operations.rockets(member.supplier).await?))
+    Ok(list(stale, app.views.operations.rockets(member.supplier).await?))
 }
 
 /// Bring a rocket into service.
@@ -188,10 +189,10 @@ async fn retire_rocket(
 }
 
 /// Where launches leave from.
-#[utoipa::path(get, path = "/spaceports", tag = "launches", security(("session" = ["supplier"])), responses((status = 200, body = Vec<Spaceport>)))]
-async fn spaceports(State(app): State<App>, _: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<Vec<Spaceport>>> {
+#[utoipa::path(get, path = "/spaceports", tag = "launches", security(("session" = ["supplier"])), responses((status = 200, body = List<Spaceport>)))]
+async fn spaceports(State(app): State<App>, _: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<List<Spaceport>>> {
     let stale = app.operations_are_stale(at_least.as_ref()).await;
-    Ok(read(stale, app.views.operations.spaceports().await?))
+    Ok(list(stale, app.views.operations.spaceports().await?))
 }
 
 /// Another price for seats not yet held.

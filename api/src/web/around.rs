@@ -47,6 +47,8 @@ pub struct Shared {
     pub trusted: Vec<Network>,
     /// Origins whose pages may call.
     pub origins: Vec<HeaderValue>,
+    /// Whether people come over TLS only, whoever ends it.
+    pub encrypted: bool,
     /// How often one may ask.
     pub limits: Limits,
     /// Room for requests at once.
@@ -75,6 +77,7 @@ impl Around {
         Ok(Self(Arc::new(Shared {
             trusted: config.trusted_proxies.clone(),
             origins: config.allowed_origins.iter().map(origin).collect::<Result<_>>()?,
+            encrypted: config.tls_ca.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https://")),
             limits: app.limits.clone(),
             room: Semaphore::new(guard::REQUESTS_MAX),
             trail: app.trail.clone(),

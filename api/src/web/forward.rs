@@ -32,8 +32,8 @@ const LOOK_FOR: Duration = Duration::from_secs(5);
 const IDLE_FOR: Duration = Duration::from_secs(8);
 /// How many are kept.
 const IDLE_MAX: usize = 32;
-/// Requests passed on at once.
-const FORWARDED_MAX: usize = 512;
+/// Requests passed on at once: each is a connection, of which the core service takes 256 from one address.
+const FORWARDED_MAX: usize = 200;
 /// Who asked, as the core service believes it from a service.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Headers that are between two neighbours.

@@ -39,17 +39,20 @@ pub async fn limit(State(around): State<Around>, request: Request, next: Next) -
 /// Refuses requests that change something and come from another site's page.
 pub async fn same_origin(State(around): State<Around>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if safe || is_own(request.headers()) || cors::allowed(request.headers(), &around.origins).is_some() {
+    if safe || is_own(request.headers(), around.encrypted) || cors::allowed(request.headers(), &around.origins).is_some() {
         return next.run(request).await;
     }
     ApiError::new(Code::ForeignOrigin, "This request comes from another site's page. Open our own page and try again.").into_response()
 }
 
-fn is_own(headers: &HeaderMap) -> bool {
+/// Where all is `encrypted`, a page that was not is nobody's.
+fn is_own(headers: &HeaderMap, encrypted: bool) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(origin) = text("origin") {
         let host = text(header::HOST.as_str()).unwrap_or_default();
-        return origin.split_once("://").is_some_and(|(_, origin)| !host.is_empty() && origin.eq_ignore_ascii_case(host));
+        return origin
+            .split_once("://")
+            .is_some_and(|(scheme, origin)| !host.is_empty() && origin.eq_ignore_ascii_case(host) && (scheme == "https" || !encrypted));
     }
     text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"))
 }
@@ -66,7 +69,10 @@ mod tests {
     use super::*;
 
     fn own(pairs: &[(&'static str, &str)]) -> bool {
-        is_own(&pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect())
+        is_own(&headers(pairs), false)
+    }
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
     #[test]
@@ -78,5 +84,8 @@ mod tests {
         assert!(!own(&[("host", "astro.example"), ("sec-fetch-site", "same-site")]));
         assert!(own(&[("host", "astro.example"), ("sec-fetch-site", "same-origin")]));
         assert!(own(&[("host", "astro.example")]), "programs send neither");
+        assert!(own(&[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")]));
+        let unencrypted = headers(&[("host", "astro.example"), ("origin", "http://astro.example")]);
+        assert!(!is_own(&unencrypted, true), "anyone on the way can make such a page");
     }
 }

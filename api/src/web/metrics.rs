@@ -31,6 +31,7 @@ pub async fn start(address: SocketAddr) -> Result<Exporter> {
     metrics::describe_gauge!("astro_log_oldest_writer_seconds", "Age of the oldest transaction that may still write events");
     metrics::describe_gauge!("astro_relay_position", "Up to which position the log is on the bus");
     metrics::describe_gauge!("astro_view_position", "Up to which position the views of a projection have read");
+    metrics::describe_gauge!("astro_view_lag_events", "Events the views of a projection have not read");
     metrics::describe_gauge!("astro_view_lag_seconds", "Age of the oldest event the views of a projection have not read");
     metrics::describe_counter!("astro_commands_total", "Commands by what came of them");
     metrics::describe_histogram!("astro_append_seconds", "How long appending one batch took");
@@ -51,7 +52,7 @@ impl Exporter {
             }
         };
         tokio::select! {
-            served = serve::serve(listener, router, None, stop) => served,
+            served = serve::serve(listener, router, None, Vec::new(), stop) => served,
             () = upkeep => Ok(()),
         }
     }

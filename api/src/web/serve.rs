@@ -1,7 +1,7 @@
 //! The listener, and an orderly end.
 
-use super::limits::Connections;
-use crate::tls::Identity;
+use super::{address::is_trusted, limits::Connections};
+use crate::{config::Network, tls::Identity};
 use anyhow::{Context, Result};
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
@@ -43,8 +43,14 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Serves until `stop`, then lets open requests end. With `tls` every connection is encrypted, and who shows a certificate of ours is
-/// named in the extensions of its requests ([`Identity`]).
-pub async fn serve(listener: TcpListener, router: Router, tls: Option<Arc<ServerConfig>>, stop: CancellationToken) -> Result<()> {
+/// named in the extensions of its requests ([`Identity`]). One of `proxies` brings the connections of many.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Arc<ServerConfig>>,
+    proxies: Vec<Network>,
+    stop: CancellationToken,
+) -> Result<()> {
     let router: Router = router.with_state(());
     let acceptor = tls.map(TlsAcceptor::from);
     let room = Connections::default();
@@ -62,7 +68,7 @@ pub async fn serve(listener: TcpListener, router: Router, tls: Option<Arc<Server
             },
         };
         // Closed without a word: an answer would cost as much as what is refused.
-        let Some(held) = room.take(address.ip()) else { continue };
+        let Some(held) = room.take(address.ip(), is_trusted(address.ip().to_canonical(), &proxies)) else { continue };
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), ending.watcher());
         tokio::spawn(async move {
             if let Err(error) = converse(stream, address, router, acceptor, watcher).await {

@@ -2,12 +2,15 @@
 
 use crate::{
     client::{Client, Reply},
+    people::noted,
     world::{PASSWORD, World},
 };
 use api::core::{
     account::UNCONFIRMED_FOR,
     link::{Purpose, RESET_FOR},
 };
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::SaltString};
+use aws_lc_rs::hmac;
 use contract::account::Role;
 use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
@@ -38,7 +41,7 @@ pub(crate) async fn link(world: &World, email: &str, subject: &str, page: &str) 
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
-async fn sign_up(client: &Client, email: &str, password: &str) -> Reply {
+pub(crate) async fn sign_up(client: &Client, email: &str, password: &str) -> Reply {
     client.post("/api/core/accounts", &json!({ "name": "Ada Byron", "email": email, "password": password })).await
 }
 pub(crate) async fn sign_in(client: &Client, email: &str, password: &str) -> Reply {
@@ -133,43 +136,55 @@ async fn passwords_short_huge_common_or_ones_own_are_refused_and_any_other_unico
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unknown_and_known_users_answer_alike_in_body_status_and_time() {
-    /// Of each kind.
-    const SAMPLES: usize = 24;
-    /// Far more than the work of one hashing would show on any machine that runs this.
-    const APART_MAX: Duration = Duration::from_millis(60);
-    let world = World::start().await;
-    let mut known = Vec::new();
-    for _ in 0..SAMPLES {
-        known.push(world.account(Role::Customer, None, PASSWORD).await.1.to_string());
-    }
-    let (mut of_known, mut of_unknown) = (Vec::new(), Vec::new());
-    for (n, email) in known.clone().into_iter().enumerate() {
-        let mut pair = [(email, &mut of_known), (fresh_address(), &mut of_unknown)];
+/// How long refusing a sign-in takes, for accounts there are and for as many there are not: the medians. Body and status are compared on the
+/// way.
+async fn refusals(world: &World, known: &[String]) -> [Duration; 2] {
+    let (mut times, mut told) = ([Vec::new(), Vec::new()], None);
+    for (n, email) in known.iter().enumerate() {
+        let mut pair = [(0, email.clone()), (1, fresh_address())];
         if n % 2 == 0 {
             pair.reverse(); // neither is always the second
         }
-        for (email, times) in pair {
+        for (kind, email) in pair {
             // Each from an address of its own, so that none is slowed down.
-            let client = world.visitor_from([127, 3, u8::from(known.contains(&email)), u8::try_from(n).unwrap()]);
+            let client = world.visitor_from([127, 3, u8::try_from(kind).unwrap(), u8::try_from(n).unwrap()]);
             client.get("/health").await;
             let began = Instant::now();
             let reply = sign_in(&client, &email, "not the password").await;
-            times.push(began.elapsed());
-            let said = (reply.status.as_u16(), reply.body.clone());
-            assert_eq!(said.0, 401);
-            assert_eq!(said.1["message"], reply.body["message"]);
+            times[kind].push(began.elapsed());
+            assert_eq!(&reply.body, told.get_or_insert_with(|| reply.body.clone()), "known and unknown alike");
             reply.refused(401, "wrong_credentials");
         }
     }
-    let median = |times: &mut Vec<Duration>| {
+    times.map(|mut times| {
         times.sort();
         times[times.len() / 2]
-    };
-    let (known, unknown) = (median(&mut of_known), median(&mut of_unknown));
-    eprintln!("sign-in refused: known {known:?}, unknown {unknown:?} (medians of {SAMPLES})");
-    assert!(known.abs_diff(unknown) < APART_MAX, "known {known:?}, unknown {unknown:?}");
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_and_known_users_answer_alike_in_body_status_and_time() {
+    /// Of each kind, in one try.
+    const SAMPLES: usize = 24;
+    /// How far apart the medians may be.
+    const APART_MAX: Duration = Duration::from_millis(5);
+    const TRIES: usize = 3;
+    let world = World::start().await;
+    let mut emails = Vec::new();
+    for _ in 0..SAMPLES {
+        emails.push(world.account(Role::Customer, None, PASSWORD).await.1.to_string());
+    }
+    for left in (0..TRIES).rev() {
+        let [known, unknown] = refusals(&world, &emails).await;
+        eprintln!("sign-in refused: known {known:?}, unknown {unknown:?} (medians of {SAMPLES})");
+        // Where nothing is hashed for the unknown, theirs takes a fraction of the time.
+        let same_work = unknown * 2 >= known && known * 2 >= unknown;
+        if same_work && known.abs_diff(unknown) < APART_MAX {
+            break;
+        }
+        // Beside other tests one turn of another thread takes as long as that: what is sure even then is that the same work was done.
+        assert!(left > 0 || same_work, "known {known:?}, unknown {unknown:?}");
+    }
     world.end().await;
 }
 
@@ -218,7 +233,7 @@ async fn many_guesses_at_once_are_counted_like_one_after_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changing_the_password_needs_the_current_one_and_ends_other_sessions() {
     let world = World::start().await;
-    let (_, email) = world.account(Role::Customer, None, PASSWORD).await;
+    let (id, email) = world.account(Role::Customer, None, PASSWORD).await;
     let (desk, phone) = (world.visitor(), world.visitor());
     sign_in(&desk, email.as_str(), PASSWORD).await.ok();
     sign_in(&phone, email.as_str(), PASSWORD).await.ok();
@@ -235,6 +250,7 @@ async fn changing_the_password_needs_the_current_one_and_ends_other_sessions() {
     sign_in(&world.visitor(), email.as_str(), PASSWORD).await.refused(401, "wrong_credentials");
     sign_in(&world.visitor(), email.as_str(), new).await.ok();
     mail(&world, email.as_str(), "Your password was changed").await;
+    noted(&world.with_role(Role::Operator, None).await, id, &["password_check_failed", "password_changed"]).await;
     world.end().await;
 }
 
@@ -278,6 +294,25 @@ async fn a_reset_link_has_256_bits_is_hashed_and_works_once_for_15_minutes() {
     let confirm = world.app.links.issue(id, Purpose::Confirm, now).await.unwrap();
     assert_eq!(confirm.until, now + UNCONFIRMED_FOR);
     visitor.post("/api/core/password/reset", &json!({ "token": confirm.secret, "password": new })).await.refused(409, "link_expired");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_of_older_parameters_is_made_anew_at_the_next_sign_in() {
+    let world = World::start().await;
+    let (id, email) = world.account(Role::Customer, None, PASSWORD).await;
+    let pepper = hmac::Key::new(hmac::HMAC_SHA256, &std::fs::read(world.keys().join("pepper")).unwrap());
+    let older = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8_192, 1, 1, None).unwrap());
+    let salt = SaltString::encode_b64(&[7; 16]).unwrap();
+    let older = older.hash_password(hmac::sign(&pepper, PASSWORD.as_bytes()).as_ref(), &salt).unwrap().to_string();
+    let accounts = world.servers.mongo.system.collection::<Document>("accounts");
+    let own = doc! { "_id": id.to_string() };
+    accounts.update_one(own.clone(), doc! { "$set": { "password": older } }).await.unwrap();
+    for _ in 0..2 {
+        sign_in(&world.visitor(), email.as_str(), PASSWORD).await.ok();
+        let stored = accounts.find_one(own.clone()).await.unwrap().unwrap();
+        assert!(stored.get_str("password").unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+    }
     world.end().await;
 }
 

@@ -2,10 +2,12 @@
 
 use crate::{
     client::Client,
-    world::{Flight, Namespace, OPEN_TRANSACTION, SUPPLIER, book, fleet, line, schedule, variable},
+    pages::built,
+    world::{Flight, Namespace, OPEN_TRANSACTION, SUPPLIER, World, book, fleet, line, schedule, variable},
 };
 use api::{
     app::{App, Servers},
+    authority::ACCESS_COOKIE,
     config::{Config, Given},
     core::{
         account::{Holder, NewAccount, new_id},
@@ -21,10 +23,13 @@ use contract::{
 use domain::customer::{self, Customer};
 use jiff::Timestamp;
 use projections::Projection;
+use reqwest::Method;
+use serde_json::json;
 use sqlx::{Connection, PgConnection, PgPool};
 use std::path::{Path, PathBuf};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const EVERYBODY: &str = "customer supplier employee core scheduler sequencer projector";
 const APPENDS: &str = "customer supplier employee core scheduler";
@@ -77,20 +82,21 @@ const TABLE: [(&str, &str); 33] = [
     ("SELECT grant_to(ARRAY['customer'], 'SELECT ON scheduler.jobs')", NOBODY),
 ];
 
+/// Whether something was done; if not, it must be for want of a right.
+fn allowed<T>(done: Result<T, sqlx::Error>, what: &str) -> bool {
+    let Err(error) = done else { return true };
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+    assert_eq!(code, "42501", "{what}: {error}");
+    false
+}
+
 /// Whether the members of a group role may run this; what they did is undone.
 async fn may(pool: &PgPool, role: &str, statement: &str) -> bool {
     let mut transaction = pool.begin().await.unwrap();
     sqlx::query(&format!("SET LOCAL ROLE astro_{role}")).execute(&mut *transaction).await.unwrap();
     let done = sqlx::query(statement).execute(&mut *transaction).await;
     transaction.rollback().await.unwrap();
-    match done {
-        Ok(_) => true,
-        Err(error) => {
-            let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
-            assert_eq!(code, "42501", "{role}: {statement}: {error}");
-            false
-        }
-    }
+    allowed(done, &format!("{role}: {statement}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,6 +166,51 @@ impl Logins {
     }
 }
 
+/// What is asked of the keys of persons, and which logins may: who shows personal data reads keys, who takes it in makes them, and who
+/// forgets people deletes them. Nobody turns them into another's, or has the database forget that somebody was erased.
+const VAULT: [(&str, &str); 8] = [
+    ("SELECT person, wrapped, master FROM data_keys", "customer supplier employee core scheduler"),
+    ("INSERT INTO data_keys (person, wrapped, master) VALUES (gen_random_uuid(), '', 1)", "customer core scheduler"),
+    ("UPDATE data_keys SET wrapped = NULL, master = NULL, made_at = NULL, erased_at = now()", "core scheduler"),
+    ("UPDATE data_keys SET person = gen_random_uuid()", NOBODY),
+    ("DELETE FROM data_keys", NOBODY),
+    ("TRUNCATE data_keys", NOBODY),
+    ("ALTER TABLE data_keys DISABLE TRIGGER ALL", NOBODY),
+    ("CREATE TABLE mine (x int)", NOBODY),
+];
+
+/// The same of a login, which may not even be let in.
+async fn login_may(url: &str, what: &str, statement: &str) -> bool {
+    let connected = PgConnection::connect(url).await;
+    let Ok(mut connection) = connected else { return allowed(connected, what) };
+    let mut transaction = connection.begin().await.unwrap();
+    let done = sqlx::query(statement).execute(&mut *transaction).await;
+    transaction.rollback().await.unwrap();
+    connection.close().await.unwrap();
+    allowed(done, what)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_login_reads_makes_and_deletes_keys_of_persons_as_it_needs() {
+    let place = Namespace::make().await;
+    let servers = Servers::connect(&place.config()).await.unwrap();
+    roles::migrate(&servers).await.unwrap();
+    let logins = Logins::make(&place).await;
+    let mut wrong = Vec::new();
+    for (part, _) in PARTS {
+        let url = format!("{}_vault", logins.url(part));
+        for (statement, able) in VAULT {
+            let expected = able.split(' ').any(|name| name == part);
+            if login_may(&url, &format!("{part}: {statement}"), statement).await != expected {
+                wrong.push(format!("{part} {} {statement}", if expected { "may not" } else { "may" }));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    place.drop(&servers).await;
+    logins.drop().await;
+}
+
 /// A part that runs.
 struct Part {
     servers: Servers,
@@ -200,6 +251,64 @@ const CHECKING: [&str; 3] = ["verifying.key", "master.key", "index.key"];
 
 async fn free_address() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// A desk under a name of its own: one service with one app, and accounts asked for through it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_has_a_host_of_its_own() {
+    let (world, folder) = (World::start().await, built());
+    let mut config = world.place().config();
+    (config.ui, config.core_url) = (Some(folder.clone()), Some(world.base.clone()));
+    let servers = Servers::connect(&config).await.unwrap();
+    let address = free_address().await;
+    let part = Part::run(servers.clone(), roles::one(&config, &servers, Service::Supplier, address, None, None).await.unwrap());
+    let base = format!("http://{address}");
+    let token = world.supplier().await.cookie(ACCESS_COOKIE);
+    let member = Client::new(&base).with_token(&base, &token);
+    let get = async |path: &str| member.send(member.request(Method::GET, path).header("host", "supplier.example")).await;
+    member.until("/ready", |_| true).await;
+
+    let front = get("/").await;
+    assert!(front.status.is_redirection() && front.headers["location"] == "/supplier", "{front:?}");
+    for own in ["/supplier", "/supplier/launches/x", "/pkg/supplier/supplier.js", "/assets/base.css", "/api/supplier/launches"] {
+        assert_eq!(get(own).await.status, 200, "{own}");
+    }
+    for other in [
+        "/launches/x",
+        "/sign-in",
+        "/trips",
+        "/employee",
+        "/employee/bookings",
+        "/admin",
+        "/admin/logs",
+        "/pkg/customer/customer.js",
+        "/pkg/employee/employee.js",
+        "/pkg/admin/admin.js",
+        "/api/customer/launches",
+        "/api/employee/bookings",
+    ] {
+        assert_eq!(get(other).await.status, 404, "{other}");
+    }
+
+    // Both what this service does and what it passes on is for its own pages only, under its own name.
+    let rocket = json!({ "name": "Atlas VI", "range": "station", "rows": 5, "seats_per_row": 4 });
+    let forgotten = json!({ "email": "nobody@example.org" });
+    for (path, form, status) in [("/api/supplier/rockets", &rocket, 201_u16), ("/api/core/password/forgotten", &forgotten, 202)] {
+        let ask = async |origin: &str| {
+            let request = member.command(Method::POST, Uuid::new_v4(), path, form);
+            member.send(request.header("host", "supplier.example").header("origin", origin)).await
+        };
+        assert_eq!(ask("https://supplier.example").await.status, status, "{path}");
+        for foreign in
+            ["https://customer.example", "https://supplier.example.evil.example", "https://evil.example", world.base.as_str(), "null"]
+        {
+            ask(foreign).await.refused(403, "foreign_origin");
+        }
+    }
+    assert_eq!(get("/api/core/session").await.ok()["role"], "supplier");
+    part.end().await;
+    world.end().await;
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// Everything apart: a process of its own would differ in nothing but its memory.
@@ -298,7 +407,7 @@ async fn every_part_serves_alone_with_its_own_login_and_keys() {
     }
 
     // A customer is nobody at another service, and what a service does not have it does not answer.
-    let token = ada.cookie(api::authority::ACCESS_COOKIE);
+    let token = ada.cookie(ACCESS_COOKIE);
     for (base, path) in [(&employees, "/api/employee/bookings"), (&suppliers, "/api/supplier/launches")] {
         Client::new(base).with_token(base, &token).get(path).await.refused(401, "sign_in_required");
     }

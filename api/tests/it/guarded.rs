@@ -4,10 +4,16 @@ use crate::world::variable;
 use api::{certificates, config::Given, mongo, mongo_users, tls::Tls};
 use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -15,7 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use uuid::Uuid;
 
 const START_FOR: Duration = Duration::from_secs(30);
@@ -76,6 +82,15 @@ impl Guarded {
     }
 }
 
+/// One who trusts the server and shows nothing.
+fn nobody(ca: &Path) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions().unwrap();
+    config.with_root_certificates(roots).with_no_client_auth()
+}
+
 fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join("tls").join(name)
 }
@@ -99,18 +114,23 @@ const SUBJECTS: [(&str, &str); 12] = [
     ("SUB _INBOX_core.> 1", "core"),
 ];
 
-/// Whether NATS takes this from a user.
-async fn nats_takes(server: &Guarded, user: &str, said: &str) -> bool {
+/// A connection to NATS as a user, over TLS with what `client` shows; fails where the server does not want that.
+async fn nats_hears(server: &Guarded, client: ClientConfig, user: &str, said: &str) -> std::io::Result<BufReader<TlsStream<TcpStream>>> {
     let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", server.port)).await.unwrap());
     let mut line = String::new();
     stream.read_line(&mut line).await.unwrap();
     assert!(line.starts_with("INFO"), "{line}");
     let name = "127.0.0.1".try_into().unwrap();
-    let stream = TlsConnector::from(std::sync::Arc::new(server.tls("core").client())).connect(name, stream.into_inner()).await.unwrap();
-    let mut stream = BufReader::new(stream);
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream.into_inner()).await?;
     let hello = format!("CONNECT {{\"verbose\":false,\"pedantic\":false,\"user\":\"{user}\",\"pass\":\"p{user}\"}}\r\n{said}\r\nPING\r\n");
-    stream.write_all(hello.as_bytes()).await.unwrap();
-    let mut refused = false;
+    stream.write_all(hello.as_bytes()).await?;
+    Ok(BufReader::new(stream))
+}
+
+/// Whether NATS takes this from a user.
+async fn nats_takes(server: &Guarded, user: &str, said: &str) -> bool {
+    let mut stream = nats_hears(server, server.tls("core").client(), user, said).await.unwrap();
+    let (mut line, mut refused) = (String::new(), false);
     loop {
         line.clear();
         let read = timeout(ANSWER_FOR, stream.read_line(&mut line)).await.unwrap().unwrap();
@@ -146,6 +166,25 @@ async fn each_user_of_nats_says_and_hears_what_it_needs_and_no_more() {
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
+    // With the right password but no certificate, or one that another authority gave, nobody is even heard.
+    let theirs = std::env::temp_dir().join(format!("astro-guarded-{}", Uuid::new_v4()));
+    certificates::make(&theirs, &[], Timestamp::now()).unwrap();
+    let ca = file(&server.folder, "ca.pem");
+    let (cert, key) = (theirs.join("core/cert.pem"), theirs.join("core/key.pem"));
+    let stranger = Given { tls_ca: Some(ca.clone()), tls_cert: Some(cert), tls_key: Some(key), ..Given::default() };
+    for client in [nobody(&ca), Tls::load(&stranger.into()).unwrap().unwrap().client()] {
+        let mut answer = String::new();
+        // The client may be through with its part of the handshake before the server refuses.
+        let heard = match nats_hears(&server, client, "core", "").await {
+            Ok(mut stream) => timeout(ANSWER_FOR, stream.read_line(&mut answer)).await.expect("the server hangs up"),
+            Err(error) => Err(error),
+        };
+        match heard {
+            Ok(read) => assert_eq!(read, 0, "{answer}"),
+            Err(error) => assert!(!error.to_string().contains("peer certificate"), "it is the server that refuses: {error}"),
+        }
+    }
+    std::fs::remove_dir_all(theirs).unwrap();
     // The sequencer's own way of using it, with its own certificate.
     let url = format!("nats://sequencer:psequencer@127.0.0.1:{}", server.port);
     let bus = nats::Bus::connect_over(&url, "astro", Some(server.tls("sequence").client())).await.unwrap();
@@ -160,6 +199,8 @@ async fn each_user_of_nats_says_and_hears_what_it_needs_and_no_more() {
 /// What a user asks of MongoDB, in which of the two databases, and who may.
 fn commands() -> Vec<(&'static str, Document, &'static str)> {
     let find = |collection: &str| doc! { "find": collection };
+    let update =
+        |collection: &str| doc! { "update": collection, "updates": [{ "q": { "x": 2 }, "u": { "$inc": { "x": 1 } }, "upsert": true }] };
     let insert = |collection: &str| doc! { "insert": collection, "documents": [{ "x": 1 }] };
     let remove = |collection: &str| doc! { "delete": collection, "deletes": [{ "q": {}, "limit": 0 }] };
     vec![
@@ -173,7 +214,11 @@ fn commands() -> Vec<(&'static str, Document, &'static str)> {
             "customer supplier employee core scheduler sequencer project_customer project_operations project_finance setup",
         ),
         ("system", find("logs"), "core setup"),
+        ("system", find("security_events"), "customer supplier employee core scheduler setup"),
+        ("system", insert("security_events"), "customer supplier employee core scheduler setup"),
+        ("system", update("security_events"), "customer supplier employee core scheduler setup"),
         ("system", remove("security_events"), "core setup"),
+        ("system", update("sessions"), "core scheduler setup"),
         ("system", find("mailbox"), "core scheduler setup"),
         ("customer", find("launches_v1"), "customer core project_customer setup"),
         ("customer", insert("launches_v1"), "core project_customer setup"),

@@ -1,6 +1,7 @@
 //! What every answer tells browsers, and which other sites' pages may call.
 
 use crate::world::World;
+use contract::account::Role;
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::json;
 use uuid::Uuid;
@@ -14,6 +15,32 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 async fn asked(world: &World, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
     let request = headers.iter().fold(world.visitor().request(method, path), |request, (name, value)| request.header(*name, *value));
     request.send().await.unwrap()
+}
+
+/// Checks that an answer tells browsers what every answer tells them, and that nobody may keep it.
+fn guarded(headers: &HeaderMap, path: &str) {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(text(headers, name), value, "{path} {name}");
+    }
+    let policy = text(headers, "content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; ") && policy.contains("'wasm-unsafe-eval'"), "{path}: {policy}");
+    for never in ["unsafe-inline", "'unsafe-eval'", "*", "http:", "https:"] {
+        assert!(!policy.contains(never), "{path}: {policy}");
+    }
+    for part in ["base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'", "script-src 'self'", "connect-src 'self'"] {
+        assert!(policy.contains(part), "{path}: {policy}");
+    }
+    assert!(Uuid::parse_str(text(headers, "request-id")).is_ok(), "{path}: {headers:?}");
+    for never in ["server", "x-powered-by", "access-control-allow-origin"] {
+        assert!(!headers.contains_key(never), "{path}: {never}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,36 +57,42 @@ async fn every_answer_has_the_headers() {
         "/%ff",
     ];
     for path in paths {
-        let reply = asked(&world, Method::GET, path, &[]).await;
-        let headers = reply.headers();
-        for (name, value) in [
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "same-origin"),
-            ("cross-origin-opener-policy", "same-origin"),
-            ("cross-origin-resource-policy", "same-origin"),
-            ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-            ("cache-control", "no-store"),
-        ] {
-            assert_eq!(text(headers, name), value, "{path} {name}");
-        }
-        let policy = text(headers, "content-security-policy");
-        assert!(policy.starts_with("default-src 'none'; ") && policy.contains("'wasm-unsafe-eval'"), "{path}: {policy}");
-        for never in ["unsafe-inline", "'unsafe-eval'", "*", "http:", "https:"] {
-            assert!(!policy.contains(never), "{path}: {policy}");
-        }
-        for part in ["base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'", "script-src 'self'", "connect-src 'self'"] {
-            assert!(policy.contains(part), "{path}: {policy}");
-        }
-        assert!(Uuid::parse_str(text(headers, "request-id")).is_ok(), "{path}: {headers:?}");
-        for never in ["server", "x-powered-by", "access-control-allow-origin"] {
-            assert!(!headers.contains_key(never), "{path}: {never}");
-        }
+        guarded(asked(&world, Method::GET, path, &[]).await.headers(), path);
     }
     // What a stranger calls a request is not what it is called here.
     let given = Uuid::new_v4().to_string();
     let reply = asked(&world, Method::GET, "/health", &[("request-id", &given)]).await;
     assert_ne!(text(reply.headers(), "request-id"), given);
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_one_alone_and_every_apps_pages_have_them_too() {
+    let folder = crate::pages::built();
+    let world = World::with_pages(Some(folder.clone())).await;
+    let customer = world.customer().await;
+    let private = [
+        (customer.clone(), "/api/customer/bookings"),
+        (customer.clone(), "/api/customer/export"),
+        (customer.clone(), "/api/customer/export?format=html"),
+        (customer.clone(), "/api/core/session"),
+        (customer.clone(), "/trips"),
+        (world.with_role(Role::Operator, None).await, "/api/core/accounts"),
+        (world.with_role(Role::Employee, None).await, "/api/employee/today"),
+        (world.supplier().await, "/api/supplier/launches"),
+    ];
+    for (client, path) in private {
+        let reply = client.get(path).await;
+        assert!(reply.status.is_success(), "{path}: {reply:?}");
+        guarded(&reply.headers, path);
+    }
+    for path in ["/", "/sign-in", "/supplier", "/employee/bookings", "/admin/logs"] {
+        let page = asked(&world, Method::GET, path, &[]).await;
+        assert_eq!((page.status().as_u16(), text(page.headers(), "content-type")), (200, "text/html; charset=utf-8"), "{path}");
+        guarded(page.headers(), path);
+    }
+    world.end().await;
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

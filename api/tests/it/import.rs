@@ -192,3 +192,19 @@ async fn each_wrong_row_is_refused_by_line_field_and_reason_and_the_others_come_
     assert_eq!(plan.minimum_seats, 6);
     world.take_away().await;
 }
+
+#[tokio::test]
+async fn the_report_holds_no_formulas() {
+    let world = World::new().await;
+    let agencies = world.file("agencies.csv", format!("{AGENCIES}{SPX}"));
+    let cells = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=HYPERLINK(\"\"x\"\")"];
+    let row = |(n, cell): (usize, &&str)| format!("{n},2455986.5,2012-02-29,2012,Falcon 9,?,Dragon,\"{cell}\",US,O,private\n");
+    let launches = world.file("launches.csv", format!("{LAUNCHES}{}", cells.iter().enumerate().map(row).collect::<String>()));
+    assert_eq!(world.run(&agencies, &launches).await.unwrap().launches_refused, cells.len());
+    let mut report = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(world.files.join("report.csv")).unwrap();
+    let values: Vec<String> = report.records().map(|record| record.unwrap()[3].to_owned()).collect();
+    // What is around a cell is not read, a tab before its formula neither.
+    let inert: Vec<String> = cells.iter().map(|cell| format!("'{}", cell.trim().replace("\"\"", "\""))).collect();
+    assert_eq!(values, inert);
+    world.take_away().await;
+}

@@ -110,7 +110,7 @@ async fn a_supplier_schedules_delays_and_aborts() {
     let rocket = json!({ "name": "Dream Boat", "range": "moon", "rows": 3, "seats_per_row": 2 });
     let added = supplier.ask("/api/supplier/rockets", &rocket).await.ok();
     let rockets = supplier.get("/api/supplier/rockets").await.ok();
-    assert_eq!(rockets.as_array().unwrap().len(), 2);
+    assert_eq!(rockets["items"].as_array().unwrap().len(), 2);
     let other = world.with_role(Role::Supplier, Some(crate::world::OTHER_SUPPLIER)).await;
     other.get(&path).await.refused(404, "not_found");
     other.ask(&format!("{path}/abort"), &json!({ "reason": "weather" })).await.refused(404, "not_found");

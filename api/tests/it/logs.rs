@@ -1,6 +1,7 @@
 //! The log: names of fields, the name of a request, what operators find, and what must never be found.
 
 use crate::{
+    accounts::sign_in,
     client::Client,
     world::{PASSWORD, World},
 };
@@ -185,6 +186,23 @@ async fn the_log_can_be_watched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_disabled_watches_no_longer() {
+    /// Other processes believe in a session for up to 5 seconds; the rest is for a busy machine.
+    const SOON: Duration = Duration::from_secs(10);
+    let world = World::start().await;
+    let (id, _) = world.account(Role::Operator, None, "").await;
+    let (watcher, operator) = (world.signed_in(id, Role::Operator, None).await, world.with_role(Role::Operator, None).await);
+    let mut watched = watcher.request(reqwest::Method::GET, "/api/core/logs/live").send().await.unwrap();
+    world.app.system.collection("logs").insert_one(line("warn", "look here", &[]).document()).await.unwrap();
+    let first = tokio::time::timeout(SOON, watched.chunk()).await.expect("a line is told").unwrap();
+    assert!(first.is_some(), "it goes on as long as nobody ends it");
+    operator.post(&format!("/api/core/accounts/{id}/disable"), &json!({ "reason": "left us" })).await.ok();
+    let ended = async { while watched.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(SOON, ended).await.expect("the stream ends with the session");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_kept_within_its_size_and_age() {
     use api::shelf::Shelf;
     let world = World::start().await;
@@ -226,6 +244,12 @@ async fn no_personal_data_and_no_forged_line_reaches_the_log() {
     visitor.get(&format!("/api/customer/launches/{canary}?search={canary}")).await;
     visitor.get(&format!("/api/core/mailbox?search={canary}%0d%0aERROR%20forged")).await;
     visitor.get(&format!("/{canary}/%0a{canary}")).await;
+    // One of that name takes everything along and is forgotten.
+    let (_, forgotten) = world.account_of(&canary).await;
+    let leaving = world.visitor();
+    sign_in(&leaving, forgotten.as_str(), PASSWORD).await.ok();
+    leaving.get("/api/customer/export").await.ok();
+    leaving.post("/api/core/erasure", &json!({ "password": PASSWORD })).await.ok();
     // What code says by mistake is masked, and stays on its line.
     let marker = Uuid::new_v4().simple().to_string();
     tracing::warn!("{marker} for {email}\r\n2026-11-22T00:00:00Z ERROR forged {marker}");
@@ -246,7 +270,7 @@ async fn no_personal_data_and_no_forged_line_reaches_the_log() {
     assert!(all.len() > 10, "{}", all.len());
     for line in &all {
         let text = line.to_string();
-        assert!(!text.contains(&canary), "{text}");
+        assert!(!text.contains(&canary) && !text.contains(forgotten.as_str()), "{text}");
     }
     world.end().await;
 }

@@ -28,4 +28,5 @@ mod sessions;
 mod stale;
 mod totp;
 mod transport;
+mod wire;
 mod world;

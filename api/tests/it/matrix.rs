@@ -4,10 +4,10 @@
 use crate::{
     client::{Client, Reply},
     operations::{self, Operation, ROLES, Row, word},
-    world::{Flight, GOOD_CARD, OTHER_SUPPLIER, ROCKET, SUPPLIER, World, book, card, passenger},
+    world::{Flight, GOOD_CARD, OTHER_SUPPLIER, ROCKET, SPACEPORT, SUPPLIER, World, book, card, passenger},
 };
 use api::core::token::Bearer;
-use contract::account::Role;
+use contract::{RocketId, account::Role};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -175,6 +175,23 @@ async fn what_is_anothers_is_not_there() {
     // Lists show one's own only.
     assert_eq!(eve.get("/api/customer/bookings").await.ok()["items"].as_array().map(Vec::len), Some(0));
     assert_eq!(stranger.get("/api/supplier/launches").await.ok()["items"].as_array().map(Vec::len), Some(0));
-    assert_eq!(stranger.get("/api/supplier/rockets").await.ok().as_array().map_or(0, Vec::len), 0);
+    assert_eq!(stranger.get("/api/supplier/rockets").await.ok()["items"].as_array().map(Vec::len), Some(0));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_rocket_in_a_form_is_no_rocket() {
+    let world = World::start().await;
+    let launch_of = |rocket: RocketId| {
+        json!({ "rocket": rocket, "spaceport": SPACEPORT, "destination": "station", "departs_local": "2031-07-02T14:20", "price": "1000000",
+            "minimum_seats": 1 })
+    };
+    let schedule = async |client: &Client, rocket| client.ask("/api/supplier/launches", &launch_of(rocket)).await;
+    let stranger = world.with_role(Role::Supplier, Some(OTHER_SUPPLIER)).await;
+    let (anothers, nobodys) = (schedule(&stranger, ROCKET).await, schedule(&stranger, RocketId(Uuid::new_v4())).await);
+    assert_eq!(said(&anothers), said(&nobodys));
+    assert!(anothers.refused(400, "bad_request")["fields"]["rocket"].is_string());
+    // The control: with it, its owner schedules just that.
+    schedule(&world.supplier().await, ROCKET).await.ok();
     world.end().await;
 }

@@ -34,16 +34,23 @@ async fn a_paused_projection_is_shown_as_it_was_and_says_so_until_it_is_resumed(
     assert_eq!(of(&paused, "customer.launches")["paused"], true);
     assert_eq!(of(&paused, "customer.launches")["partitions"].as_array().unwrap().len(), 16);
 
-    ada.ask(&format!("{page}/holds"), &json!({ "seats": ["1A"] })).await.ok();
+    let held = ada.ask(&format!("{page}/holds"), &json!({ "seats": ["1A"] })).await.ok();
     let reply = ada.get(&page).await;
     assert_eq!(reply.headers["astro-stale"], "true");
     assert_eq!((reply.body["held"].as_u64(), reply.body["stale"].as_bool()), (Some(0), Some(true)), "{:?}", reply.body);
+    // Whoever made it is told that it is not shown yet, anybody else that there is no such thing.
+    let booking = format!("/api/customer/bookings/{}", held["booking"].as_str().unwrap());
+    let not_yet = ada.get(&booking).await;
+    assert!(not_yet.headers.contains_key("retry-after"), "{not_yet:?}");
+    not_yet.refused(503, "not_shown_yet");
+    world.with_role(Role::Customer, None).await.get(&booking).await.refused(404, "not_found");
     let waiting = operator.until("/api/core/projections", |all| of(all, "customer.launches")["lag_events"].as_u64() > Some(0)).await;
     assert_eq!(of(&waiting, "operations.launches")["paused"], false);
 
     done(&operator, "/api/core/projections/customer/resume").await;
     let shown = ada.until(&page, |page| page["held"] == 1).await;
     assert_eq!(shown["stale"], false);
+    assert_eq!(ada.get(&booking).await.ok()["booking"]["status"], "held");
     world.end().await;
 }
 

@@ -1,15 +1,28 @@
 //! What operators do with accounts, and that each leaves a trace.
 
 use crate::{
-    accounts::{STAFF_PASSWORD, fresh_address, link, sign_in},
+    accounts::{STAFF_PASSWORD, fresh_address, link, sign_in, sign_up},
+    client::Client,
     totp::{code, set_up, sign_in_with},
     world::{PASSWORD, SUPPLIER, World},
 };
 use contract::account::Role;
 use serde_json::{Value, json};
+use std::fmt::Display;
 
 fn reason() -> Value {
     json!({ "reason": "asked for by telephone" })
+}
+
+/// Checks that the trail has these entries about or by an account, each a kind with its reason; gives all of them.
+pub(crate) async fn noted(operator: &Client, account: impl Display, entries: &[&str]) -> Value {
+    let trail = operator.get(&format!("/api/core/security-events?account={account}")).await.ok()["items"].take();
+    let said = |entry: &Value| format!("{} {}", entry["kind"].as_str().unwrap(), entry["reason"].as_str().unwrap()).trim_end().to_owned();
+    let said: Vec<String> = trail.as_array().unwrap().iter().map(said).collect();
+    for entry in entries {
+        assert!(said.iter().any(|said| said == entry), "{entry} in {said:?}");
+    }
+    trail
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,6 +36,7 @@ async fn staff_are_invited_choose_a_password_and_set_up_a_second_factor() {
     let made = operator.post("/api/core/accounts/staff", &invite("supplier", json!(SUPPLIER))).await.ok();
     assert_eq!((made["state"].as_str(), made["role"].as_str()), (Some("unconfirmed"), Some("supplier")));
     operator.post("/api/core/accounts/staff", &invite("supplier", json!(SUPPLIER))).await.refused(409, "email_taken");
+    noted(&operator, made["id"].as_str().unwrap(), &["staff_invited new here"]).await;
 
     let grace = world.visitor();
     let token = link(&world, &email, "Your account", "reset").await;
@@ -68,13 +82,38 @@ async fn an_operator_finds_disables_enables_and_every_step_is_noted() {
     operator.post(&act("role"), &json!({ "role": "operator", "reason": "promoted" })).await.refused(409, "refused");
     operator.post(&format!("/api/core/accounts/{}/disable", uuid::Uuid::new_v4()), &reason()).await.refused(404, "not_found");
 
-    let noted = operator.get(&format!("/api/core/security-events?account={id}")).await.ok();
-    let kinds: Vec<&str> = noted["items"].as_array().unwrap().iter().filter_map(|event| event["kind"].as_str()).collect();
-    for kind in ["account_disabled", "account_enabled", "session_ended", "signed_in", "sign_in_failed"] {
-        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+    let acts = ["account_disabled", "account_enabled", "session_ended"].map(|kind| format!("{kind} asked for by telephone"));
+    noted(&operator, id, &acts.each_ref().map(String::as_str)).await;
+    // The right password of a disabled account, a wrong one, and those that got in.
+    noted(&operator, id, &["sign_in_failed disabled", "sign_in_failed", "signed_in"]).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabling_and_enabling_confirms_nobody() {
+    let world = World::start().await;
+    let (operator, email) = (world.with_role(Role::Operator, None).await, fresh_address());
+    sign_up(&world.visitor(), &email, PASSWORD).await.ok();
+    let token = link(&world, &email, "Confirm", "confirm").await;
+    let asked = operator.get(&format!("/api/core/accounts?search={email}")).await.ok()["items"][0].clone();
+    let staff = json!({ "name": "Grace Hopper", "email": fresh_address(), "role": "employee", "supplier": null, "reason": "new here" });
+    let invited = operator.post("/api/core/accounts/staff", &staff).await.ok();
+    for account in [&asked, &invited] {
+        let at = format!("/api/core/accounts/{}", account["id"].as_str().unwrap());
+        assert_eq!(account["state"], "unconfirmed");
+        operator.post(&format!("{at}/disable"), &reason()).await.ok();
+        operator.post(&format!("{at}/enable"), &reason()).await.ok();
+        assert_eq!(operator.get(&at).await.ok()["state"], "unconfirmed");
     }
-    let disabled = noted["items"].as_array().unwrap().iter().find(|event| event["kind"] == "account_disabled").unwrap();
-    assert_eq!(disabled["reason"], "asked for by telephone");
+    sign_in(&world.visitor(), &email, PASSWORD).await.refused(401, "wrong_credentials");
+    world.visitor().post("/api/core/accounts/confirm", &json!({ "token": token })).await.refused(409, "link_expired");
+
+    // The invitation's link is gone with that; who forgot, or never chose, a password asks for another.
+    let email = staff["email"].as_str().unwrap();
+    world.visitor().post("/api/core/password/forgotten", &json!({ "email": email })).await.ok();
+    let token = link(&world, email, "password", "reset").await;
+    world.visitor().post("/api/core/password/reset", &json!({ "token": token, "password": STAFF_PASSWORD })).await.ok();
+    assert_eq!(sign_in(&world.visitor(), email, STAFF_PASSWORD).await.ok()["enrolling"], json!(true));
     world.end().await;
 }
 
@@ -103,5 +142,7 @@ async fn a_role_is_changed_and_a_lost_factor_reset_by_another_operator_only() {
     operator.post(&format!("/api/core/accounts/{id}/reset-totp"), &reason()).await.ok();
     erin.get("/api/core/projections").await.refused(401, "sign_in_required");
     assert_eq!(sign_in(&erin, email.as_str(), STAFF_PASSWORD).await.ok()["enrolling"], json!(true));
+    let entries = ["totp_enrolled", "role_changed employee to auditor: moves on", "totp_removed asked for by telephone"];
+    noted(&operator, id, &entries).await;
     world.end().await;
 }

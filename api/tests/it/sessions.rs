@@ -2,11 +2,13 @@
 
 use crate::{
     accounts::sign_in,
+    people::noted,
+    personal::account_of,
     world::{PASSWORD, World},
 };
 use api::{
     authority::ACCESS_COOKIE,
-    core::session::{RefreshError, Sessions},
+    core::session::{Issued, RefreshError, Sessions},
 };
 use contract::account::Role;
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +81,38 @@ async fn sessions_are_listed_and_others_are_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn however_many_there_are_all_sessions_end() {
+    /// More than are listed.
+    const SESSIONS: usize = 150;
+    let world = World::start().await;
+    let (account, _) = world.account(Role::Customer, None, "").await;
+    let (sessions, now) = (&world.app.sessions, Timestamp::now());
+    let start = || futures::future::try_join_all((0..SESSIONS).map(|_| sessions.start(account, Role::Customer, now)));
+    let over = async |issued: &[Issued]| {
+        for one in issued {
+            assert!(!sessions.goes_on(one.session, now).await.unwrap());
+            assert!(matches!(sessions.refresh(&one.refresh, now).await, Err(RefreshError::Over)));
+        }
+    };
+    let others = start().await.unwrap();
+    for other in &others {
+        assert!(sessions.goes_on(other.session, now).await.unwrap(), "which is believed for a while");
+    }
+    let desk = world.signed_in(account, Role::Customer, None).await;
+    desk.send(desk.request(Method::DELETE, "/api/core/sessions")).await.ok();
+    over(&others).await;
+    assert_eq!(desk.get("/api/core/sessions").await.ok().as_array().unwrap().len(), 1);
+
+    let all = start().await.unwrap();
+    let operator = world.with_role(Role::Operator, None).await;
+    operator.post(&format!("/api/core/accounts/{account}/end-sessions"), &json!({ "reason": "asked for" })).await.ok();
+    over(&all).await;
+    desk.get("/api/core/session").await.refused(401, "sign_in_required");
+    desk.post("/api/core/session/refresh", &json!(null)).await.refused(401, "sign_in_required");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn staff_rest_30_minutes_and_stay_12_hours_customers_30_days() {
     let world = World::start().await;
     let (sessions, now) = (&world.app.sessions, Timestamp::now());
@@ -139,6 +173,7 @@ async fn an_authentication_store_that_is_down_means_closed() {
 async fn a_refresh_token_is_used_once_and_a_thief_ends_the_session() {
     let world = World::start().await;
     let ada = world.customer().await;
+    let account = account_of(&ada).await;
     let first = ada.refresh_token();
     assert_eq!(ada.post("/api/core/session/refresh", &json!(null)).await.status, StatusCode::NO_CONTENT);
     let second = ada.refresh_token();
@@ -154,6 +189,7 @@ async fn a_refresh_token_is_used_once_and_a_thief_ends_the_session() {
     tab.post("/api/core/session/refresh", &json!(null)).await.refused(401, "sign_in_required");
     ada.post("/api/core/session/refresh", &json!(null)).await.refused(401, "sign_in_required");
     ada.get("/api/core/session").await.refused(401, "sign_in_required");
+    noted(&world.with_role(Role::Operator, None).await, account, &["refresh_reused"]).await;
     world.end().await;
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     accounts::{STAFF_PASSWORD, sign_in},
     client::{Client, Reply},
+    people::noted,
     world::{PASSWORD, SUPPLIER, World},
 };
 use contract::account::Role;
@@ -136,5 +137,7 @@ async fn a_recovery_code_works_once_and_new_ones_end_the_old() {
     let removal = client.request(Method::DELETE, "/api/core/totp").json(&json!({ "password": PASSWORD, "code": code(&secret, 0) }));
     client.send(removal).await.ok();
     sign_in(&world.visitor(), email.as_str(), PASSWORD).await.ok();
+    let entries = ["password_check_failed", "totp_enrolled", "recovery_code_used", "recovery_codes_renewed", "totp_removed"];
+    noted(&world.with_role(Role::Operator, None).await, id, &entries).await;
     world.end().await;
 }

@@ -251,7 +251,7 @@ async fn a_service_answers_encrypted_and_knows_its_neighbours_by_their_certifica
     };
     let stop = CancellationToken::new();
     let encryption = ours.tls(&folder, &["127.0.0.1"], 1).server();
-    let serving = tokio::spawn(serve::serve(listener, Router::new().route("/", get(known)), Some(encryption), stop.clone()));
+    let serving = tokio::spawn(serve::serve(listener, Router::new().route("/", get(known)), Some(encryption), Vec::new(), stop.clone()));
     let status = async |tls: &Tls| forward::status_of(&format!("https://{address}/"), Some(tls)).await.map(|status| status.as_u16()).ok();
     assert_eq!(status(&ours.tls(&folder, &[&identity_of("customer")], 1)).await, Some(200));
     assert_eq!(status(&ours.tls(&folder, &[&identity_of("supplier")], 1)).await, Some(202));

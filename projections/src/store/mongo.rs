@@ -1,7 +1,11 @@
-//! Views in one database of MongoDB: documents by bulk upserts that only go forward, then the positions. Everything about the views
-//! themselves is in one document, so that each change of it is one step.
+//! Views in one database of MongoDB: documents by bulk upserts that only go forward, and the positions, in one transaction or, where that
+//! cannot be, after them. Everything about the views themselves is in one document, so that each change of it is one step.
 
-use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
+use super::{
+    Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed,
+    together::{Outcome, Together},
+    unsigned,
+};
 use crate::{
     Column,
     guards::{Guards, Step, Trial},
@@ -24,6 +28,8 @@ use uuid::Uuid;
 
 /// How many documents one command writes.
 const ROWS_MAX: usize = 250;
+/// How many documents go with their positions in one transaction; more are written in several, and the positions after them.
+const TOGETHER_ROWS_MAX: usize = 500;
 /// How many commands are under way at once.
 const WRITES_AT_ONCE: usize = 4;
 /// How long a write may wait for the majority.
@@ -37,18 +43,33 @@ const NAMESPACE_EXISTS: i32 = 48;
 #[derive(Debug, Clone)]
 pub struct MongoStore {
     database: Database,
+    together: Together,
     trial: Trial,
 }
 
-/// A document as stored.
+/// A document as readers see it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Kept<V> {
-    #[serde(rename = "_id")]
-    pub(crate) id: String,
-    pub(crate) position: i64,
     /// Ids and the like are kept as text, as in JSON.
     #[serde(bound(deserialize = "V: Deserialize<'de>"))]
     pub(crate) doc: HumanReadable<V>,
+}
+
+/// A document as stored, with all that stands beside it.
+#[derive(Debug, Deserialize)]
+struct Whole {
+    #[serde(rename = "_id")]
+    id: String,
+    position: i64,
+    doc: HumanReadable<serde_json::Value>,
+    #[serde(flatten)]
+    columns: serde_json::Map<String, serde_json::Value>,
+}
+
+impl From<Whole> for Stored {
+    fn from(Whole { id, position, doc, columns }: Whole) -> Self {
+        Self { id, position: unsigned(position), doc: doc.0, columns: columns.into() }
+    }
 }
 
 /// The id of the only document about the views.
@@ -57,6 +78,9 @@ const ONE: &str = "views";
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     epoch: i64,
+    /// The newest epoch in which a projector began.
+    #[serde(default)]
+    begun: i64,
     paused: bool,
     holders: Vec<Option<String>>,
     /// By id.
@@ -112,8 +136,9 @@ impl MongoStore {
     #[must_use]
     pub fn new(client: &Client, name: &str) -> Self {
         let concern = WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).w_timeout(WRITE_WAIT_MAX).build();
-        let options = DatabaseOptions::builder().write_concern(concern).build();
-        Self { database: client.database_with_options(name, options), trial: Trial::default() }
+        let options = DatabaseOptions::builder().write_concern(concern.clone()).build();
+        let database = client.database_with_options(name, options);
+        Self { database, together: Together::new(concern), trial: Trial::default() }
     }
 
     #[cfg(debug_assertions)]
@@ -132,6 +157,9 @@ impl MongoStore {
         self.database.collection(&table.to_string())
     }
 
+    fn whole(&self, table: Table) -> Collection<Whole> {
+        self.database.collection(&table.to_string())
+    }
     fn standing(&self) -> Collection<Entry> {
         self.database.collection("standing")
     }
@@ -142,15 +170,60 @@ impl MongoStore {
         self.database.collection("parked")
     }
 
+    /// The bulk `update` commands of a batch: documents, then which streams are set aside.
+    fn updates(&self, epoch: i64, changes: &[Changes]) -> Result<Vec<(String, Vec<Document>)>, StoreFault> {
+        let mut updates = Vec::new();
+        for Changes { table, rows, parked, .. } in changes {
+            for rows in rows.chunks(ROWS_MAX) {
+                let rows = rows.iter().map(|row| newer(row, self.trial.guards)).collect::<Result<Vec<_>, _>>()?;
+                updates.push((table.to_string(), rows));
+            }
+            if !parked.is_empty() {
+                updates.push(("parked".to_owned(), parked.iter().map(|stream| set_aside(*table, stream, epoch)).collect()));
+            }
+        }
+        Ok(updates)
+    }
+
+    /// Documents, what is set aside and positions in one transaction, fenced as a whole. False when it has to be done step by step.
+    async fn write_together(&self, fence: Option<u64>, changes: &[Changes]) -> Result<bool, StoreFault> {
+        let Some(positions) = self.moved(fence, changes) else { return Ok(false) };
+        let epoch = fence.map_or(i64::MAX, signed);
+        let mut commands: Vec<Document> = self.updates(epoch, changes)?.into_iter().map(|(name, updates)| bulk(&name, updates)).collect();
+        for Changes { table, taken_up, .. } in changes.iter().filter(|changes| !changes.taken_up.is_empty()) {
+            let deletes: Vec<Document> =
+                taken_up.iter().map(|(kind, id)| doc! { "q": note(*table, kind, id, epoch), "limit": 1 }).collect();
+            commands.push(doc! { "delete": "parked", "deletes": deletes });
+        }
+        commands.push(bulk("standing", vec![positions]));
+        match self.together.run(&self.database, &commands).await? {
+            Outcome::Written => Ok(true),
+            Outcome::NotFound => Err(StoreFault::Fenced),
+            Outcome::Apart => Ok(false),
+        }
+    }
+
+    /// Many documents at once, waiting for the disk once where that can be.
+    async fn update_many(&self, collection: &str, updates: Vec<Document>) -> Result<(), StoreFault> {
+        let commands = [bulk(collection, updates)];
+        if !self.trial.is_on() && self.together.run(&self.database, &commands).await? == Outcome::Written {
+            return Ok(());
+        }
+        let [mut command] = commands;
+        command.insert("ordered", false);
+        self.run(collection, command).await.map(drop)
+    }
+
     /// Runs a bulk `update` command; upserts that lost against a newer document are as good as done. Says how many documents it found.
     async fn update(&self, collection: &str, updates: Vec<Document>) -> Result<i64, StoreFault> {
+        let mut command = bulk(collection, updates);
+        command.insert("ordered", false);
+        self.run(collection, command).await
+    }
+
+    async fn run(&self, collection: &str, mut command: Document) -> Result<i64, StoreFault> {
         let wait = i64::try_from(WRITE_WAIT_MAX.as_millis()).unwrap_or(i64::MAX);
-        let command = doc! {
-            "update": collection,
-            "updates": updates,
-            "ordered": false,
-            "writeConcern": { "w": "majority", "j": true, "wtimeout": wait },
-        };
+        command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": wait });
         let answer = self.database.run_command(command).await?;
         let errors = answer.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
         let real =
@@ -164,52 +237,51 @@ impl MongoStore {
         Ok(answer.get("n").and_then(number).unwrap_or_default())
     }
 
-    /// Writes documents, and which streams are set aside.
-    async fn write_documents(&self, changes: &[Changes]) -> Result<(), StoreFault> {
+    /// Writes documents, and which streams are set aside. Only positions are fenced; what is set aside for an epoch that is over does not
+    /// count once a projector has begun in a newer one, and changes nothing that was noted in that.
+    async fn write_documents(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+        let epoch = fence.filter(|_| self.trial.guards.fence).map_or(i64::MAX, signed);
         #[cfg(debug_assertions)]
         if self.trial.ends_at(Step::SetAside) {
             // All this goes off at once; here what is set aside is first.
             for Changes { table, parked, .. } in changes.iter().filter(|changes| !changes.parked.is_empty()) {
-                self.update("parked", parked.iter().map(|stream| set_aside(*table, stream)).collect()).await?;
+                self.update("parked", parked.iter().map(|stream| set_aside(*table, stream, epoch)).collect()).await?;
                 self.trial.reach(Step::SetAside);
             }
         }
-        let mut updates = Vec::new();
-        for Changes { table, rows, parked, .. } in changes {
-            for rows in rows.chunks(ROWS_MAX) {
-                let rows = rows.iter().map(|row| newer(row, self.trial.guards)).collect::<Result<Vec<_>, _>>()?;
-                updates.push((table.to_string(), rows));
-            }
-            if !parked.is_empty() {
-                updates.push(("parked".to_owned(), parked.iter().map(|stream| set_aside(*table, stream)).collect()));
-            }
-        }
-        let writing = updates.into_iter().map(|(collection, updates)| async move { self.update(&collection, updates).await.map(drop) });
+        let updates = self.updates(epoch, changes)?.into_iter();
+        let writing = updates.map(|(collection, updates)| async move { self.update_many(&collection, updates).await });
         stream::iter(writing).buffer_unordered(WRITES_AT_ONCE).try_collect::<()>().await?;
         for Changes { table, taken_up, .. } in changes {
             for (stream_type, stream_id) in taken_up {
-                self.parked_streams().delete_one(doc! { "_id": parked_id(*table, stream_type, stream_id) }).await?;
+                self.parked_streams().delete_one(note(*table, stream_type, stream_id, epoch)).await?;
             }
         }
         Ok(())
     }
 
-    async fn write_positions(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+    /// The update of the positions; none where nothing has moved.
+    fn moved(&self, fence: Option<u64>, changes: &[Changes]) -> Option<Document> {
         let mut query = one();
         let mut further = Document::new();
-        for Changes { table, positions, .. } in changes {
-            // A version that was thrown away does not come back.
-            query.insert(format!("positions.{table}"), doc! { "$exists": true });
+        for Changes { table, behind, positions, .. } in changes {
+            // A version that was thrown away does not come back, and what was put back is read again: all of its partitions are as old.
+            match behind.0.iter().enumerate().find(|(_, at)| **at > 0).filter(|_| self.trial.guards.in_turn) {
+                Some((partition, at)) => query.insert(format!("positions.{table}.{partition}"), doc! { "$gte": signed(*at) }),
+                None => query.insert(format!("positions.{table}"), doc! { "$exists": true }),
+            };
             let moved = positions.0.iter().enumerate().filter(|(_, at)| **at > 0);
             further.extend(moved.map(|(partition, at)| (format!("positions.{table}.{partition}"), Bson::Int64(signed(*at)))));
-        }
-        if further.is_empty() {
-            return Ok(());
         }
         if let Some(epoch) = fence.filter(|_| self.trial.guards.fence) {
             query.insert("epoch", signed(epoch));
         }
-        let found = self.update("standing", vec![doc! { "q": query, "u": { "$max": further } }]).await?;
+        (!further.is_empty()).then(|| doc! { "q": query, "u": { "$max": further } })
+    }
+
+    async fn write_positions(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+        let Some(moved) = self.moved(fence, changes) else { return Ok(()) };
+        let found = self.update("standing", vec![moved]).await?;
         if found == 1 { Ok(()) } else { Err(StoreFault::Fenced) }
     }
 
@@ -245,7 +317,7 @@ impl MongoStore {
     }
 }
 
-fn number(bson: &Bson) -> Option<i64> {
+pub(super) fn number(bson: &Bson) -> Option<i64> {
     match bson {
         Bson::Int32(number) => Some(i64::from(*number)),
         Bson::Int64(number) => Some(*number),
@@ -304,12 +376,24 @@ fn newer(row: &Row, guards: Guards) -> Result<Document, StoreFault> {
     Ok(doc! { "q": query, "u": replacement, "upsert": true })
 }
 
-fn set_aside(table: Table, stream: &Parked) -> Document {
+/// The update that notes a stream as set aside, if nobody did in a newer epoch.
+fn set_aside(table: Table, stream: &Parked, epoch: i64) -> Document {
     let entry = doc! {
         "table": table.to_string(), "stream_type": &stream.stream_type, "stream_id": &stream.stream_id,
         "position": signed(stream.position), "why": &stream.why, "retry": false, "discard": false, "since": stream.since.as_millisecond(),
+        "epoch": epoch,
     };
-    doc! { "q": { "_id": parked_id(table, &stream.stream_type, &stream.stream_id) }, "u": { "$set": entry }, "upsert": true }
+    doc! { "q": note(table, &stream.stream_type, &stream.stream_id, epoch), "u": { "$set": entry }, "upsert": true }
+}
+
+/// The note that a stream is set aside, of this epoch or an older one.
+fn note(table: Table, stream_type: &str, stream_id: &str, epoch: i64) -> Document {
+    doc! { "_id": parked_id(table, stream_type, stream_id), "epoch": { "$lte": epoch } }
+}
+
+/// A write command of several updates.
+fn bulk(collection: &str, updates: Vec<Document>) -> Document {
+    doc! { "update": collection, "updates": updates }
 }
 
 fn parked_id(table: Table, stream_type: &str, stream_id: &str) -> String {
@@ -320,7 +404,8 @@ fn parked_id(table: Table, stream_type: &str, stream_id: &str) -> String {
 impl Store for MongoStore {
     async fn prepare(&self, views: &[&'static str]) -> Result<(), StoreFault> {
         let nobody = vec![Bson::Null; PARTS];
-        let first = doc! { "epoch": 0_i64, "paused": false, "holders": nobody, "members": {}, "views": {}, "positions": {} };
+        let first =
+            doc! { "epoch": 0_i64, "begun": 0_i64, "paused": false, "holders": nobody, "members": {}, "views": {}, "positions": {} };
         self.update("standing", vec![doc! { "q": one(), "u": { "$setOnInsert": first }, "upsert": true }]).await?;
         let known = self.entry().await?.views;
         for view in views.iter().filter(|view| !known.contains_key(**view)) {
@@ -334,6 +419,8 @@ impl Store for MongoStore {
         }
         let model = mongodb::IndexModel::builder().keys(doc! { "table": 1, "position": 1 }).build();
         self.parked_streams().create_index(model).await?;
+        // Notes of older programs have no epoch.
+        self.parked_streams().update_many(doc! { "epoch": null }, doc! { "$set": { "epoch": 0_i64 } }).await?;
         Ok(())
     }
 
@@ -366,23 +453,27 @@ impl Store for MongoStore {
     }
 
     async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault> {
-        let found: Vec<Kept<serde_json::Value>> = self.kept(table).find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
-        Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc: doc.0 }).collect())
+        let cursor = self.whole(table).find(doc! { "_id": { "$in": ids } }).await?;
+        Ok(cursor.map_ok(Stored::from).try_collect().await?)
     }
 
     async fn scan(&self, table: Table, after: &str, limit: u32) -> Result<Vec<Stored>, StoreFault> {
-        let cursor = self.kept(table).find(doc! { "_id": { "$gt": after } }).sort(doc! { "_id": 1 }).limit(limit.into()).await?;
-        let found: Vec<Kept<serde_json::Value>> = cursor.try_collect().await?;
-        Ok(found.into_iter().map(|Kept { id, position, doc }| Stored { id, position: unsigned(position), doc: doc.0 }).collect())
+        let cursor = self.whole(table).find(doc! { "_id": { "$gt": after } }).sort(doc! { "_id": 1 }).limit(limit.into()).await?;
+        Ok(cursor.map_ok(Stored::from).try_collect().await?)
     }
 
     async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
+        let rows: usize = changes.iter().map(|changes| changes.rows.len()).sum();
+        // What is on trial is the way with more steps.
+        if !self.trial.is_on() && rows <= TOGETHER_ROWS_MAX && self.write_together(fence, changes).await? {
+            return Ok(());
+        }
         if !self.trial.guards.positions_last {
             self.write_positions(fence, changes).await?;
             self.trial.between()?;
-            return self.write_documents(changes).await;
+            return self.write_documents(fence, changes).await;
         }
-        self.write_documents(changes).await?;
+        self.write_documents(fence, changes).await?;
         self.trial.between()?;
         self.trial.reach(Step::DocumentsWritten);
         // The positions come last: what they say is there.
@@ -420,6 +511,17 @@ impl Store for MongoStore {
         Ok(())
     }
 
+    async fn begin(&self, epoch: u64) -> Result<(), StoreFault> {
+        let begun = self.entry().await?.begun;
+        // What counted until now counts in this epoch, too.
+        let counts = doc! { "epoch": { "$gte": begun, "$lt": signed(epoch) } };
+        self.parked_streams().update_many(counts, doc! { "$set": { "epoch": signed(epoch) } }).await?;
+        let mut query = one();
+        query.insert("epoch", signed(epoch));
+        let done = self.standing().update_one(query, doc! { "$max": { "begun": signed(epoch) } }).await?;
+        if done.matched_count == 1 { Ok(()) } else { Err(StoreFault::Fenced) }
+    }
+
     async fn pause(&self, paused: bool) -> Result<(), StoreFault> {
         self.standing().update_one(one(), doc! { "$set": { "paused": paused }, "$inc": { "epoch": 1_i64 } }).await?;
         Ok(())
@@ -444,13 +546,13 @@ impl Store for MongoStore {
         Ok(())
     }
 
-    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault> {
+    async fn switch(&self, table: Table, previous: u32, no_further: Positions) -> Result<bool, StoreFault> {
         let field = format!("views.{}", table.view);
         let in_use = Table { version: previous, ..table };
         let mut query = one();
         query.insert(format!("{field}.version"), i64::from(previous));
-        for partition in 0..PARTS {
-            query.insert(format!("positions.{in_use}.{partition}"), doc! { "$lte": signed(position) });
+        for (partition, most) in no_further.0.into_iter().enumerate() {
+            query.insert(format!("positions.{in_use}.{partition}"), doc! { "$lte": signed(most) });
         }
         let versions = doc! { format!("{field}.version"): i64::from(table.version), format!("{field}.previous"): i64::from(previous) };
         let done = self.standing().update_one(query, doc! { "$set": versions, "$inc": { "epoch": 1_i64 } }).await?;
@@ -488,7 +590,10 @@ impl Store for MongoStore {
     }
 
     async fn parked(&self, table: Table) -> Result<Vec<Parked>, StoreFault> {
-        let cursor = self.parked_streams().find(doc! { "table": table.to_string() }).sort(doc! { "position": 1 }).await?;
+        // Asked in this order: of what is noted anew for a newer epoch meanwhile, nothing is left out.
+        let begun = self.entry().await?.begun;
+        let counts = doc! { "table": table.to_string(), "epoch": { "$gte": begun } };
+        let cursor = self.parked_streams().find(counts).sort(doc! { "position": 1 }).await?;
         let entries: Vec<ParkedEntry> = cursor.try_collect().await?;
         let parked = |entry: ParkedEntry| Parked {
             stream_type: entry.stream_type,

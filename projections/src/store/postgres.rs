@@ -9,6 +9,7 @@ use crate::{
 use contract::{finance::JournalLine, operations::RebuildProgress};
 use jiff::Timestamp;
 use nats::Moment;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Row as _, types::Json};
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +17,9 @@ use uuid::Uuid;
 
 /// How many documents one statement writes.
 const ROWS_MAX: usize = 1_000;
+/// A batch does not wait for the disk. Where a crash takes the last of them, it takes documents and positions together, and the same events
+/// are folded again.
+const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off";
 
 /// One schema of views.
 #[derive(Debug, Clone)]
@@ -82,17 +86,21 @@ fn value(column: &Column) -> Value {
     }
 }
 
-/// The rows as one JSON array, whose keys are the names of the columns.
-fn as_json(rows: &[Row]) -> Value {
-    let row = |row: &Row| {
-        let mut object = serde_json::Map::with_capacity(row.columns.len() + 3);
-        object.insert("id".to_owned(), json!(row.id));
-        object.insert("position".to_owned(), json!(row.position));
-        object.insert("doc".to_owned(), row.doc.clone());
-        object.extend(row.columns.iter().map(|(name, column)| ((*name).to_owned(), value(column))));
-        Value::Object(object)
-    };
-    Value::Array(rows.iter().map(row).collect())
+/// A row as a JSON object, whose keys are the names of the columns. The document is not copied for that: a launch is rewritten with every batch.
+struct Object<'a>(&'a Row);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Row { id, position, doc, columns } = self.0;
+        let mut object = serializer.serialize_map(Some(columns.len() + 3))?;
+        object.serialize_entry("id", id)?;
+        object.serialize_entry("position", position)?;
+        object.serialize_entry("doc", doc)?;
+        for (name, column) in columns {
+            object.serialize_entry(name, &value(column))?;
+        }
+        object.end()
+    }
 }
 
 fn lines_as_json(lines: &[JournalLine]) -> Value {
@@ -107,8 +115,7 @@ fn lines_as_json(lines: &[JournalLine]) -> Value {
 
 /// How far the views are, as a JSON array of records.
 fn positions_as_json(changes: &[Changes]) -> Value {
-    let record =
-        |Changes { table, positions, .. }: &Changes| json!({ "view": table.view, "version": table.version, "positions": positions.0 });
+    let record = |Changes { table, behind, positions, .. }: &Changes| json!({ "view": table.view, "version": table.version, "behind": behind.0, "positions": positions.0 });
     Value::Array(changes.iter().map(record).collect())
 }
 
@@ -131,9 +138,12 @@ fn sharing_row(schema: &str) -> String {
     )
 }
 
+/// What [`stored`] reads.
+const STORED: &str = "id, position, doc, to_jsonb(stored) - '{id,position,doc}'::text[]";
+
 fn stored(row: &sqlx::postgres::PgRow) -> Result<Stored, sqlx::Error> {
-    let Json(doc) = row.try_get::<Json<Value>, _>(2)?;
-    Ok(Stored { id: row.try_get(0)?, position: unsigned(row.try_get(1)?), doc })
+    let (Json(doc), Json(columns)) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(Stored { id: row.try_get(0)?, position: unsigned(row.try_get(1)?), doc, columns })
 }
 
 #[async_trait::async_trait]
@@ -191,7 +201,7 @@ impl Store for PostgresStore {
     }
 
     async fn read(&self, table: Table, ids: &[String]) -> Result<Vec<Stored>, StoreFault> {
-        let rows = sqlx::query(&format!("SELECT id, position, doc FROM {}.{table} WHERE id = ANY($1)", self.schema))
+        let rows = sqlx::query(&format!("SELECT {STORED} FROM {}.{table} stored WHERE id = ANY($1)", self.schema))
             .bind(ids)
             .fetch_all(&self.pool)
             .await?;
@@ -200,16 +210,21 @@ impl Store for PostgresStore {
 
     async fn scan(&self, table: Table, after: &str, limit: u32) -> Result<Vec<Stored>, StoreFault> {
         let statement =
-            format!("SELECT id, position, doc FROM {}.{table} WHERE id COLLATE \"C\" > $1 ORDER BY id COLLATE \"C\" LIMIT $2", self.schema);
+            format!("SELECT {STORED} FROM {}.{table} stored WHERE id COLLATE \"C\" > $1 ORDER BY id COLLATE \"C\" LIMIT $2", self.schema);
         let rows = sqlx::query(&statement).bind(after).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         Ok(rows.iter().map(stored).collect::<Result<_, _>>()?)
     }
 
     async fn write(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
         let Self { schema, trial, .. } = self;
-        let Guards { newer_only, fence: fenced, .. } = trial.guards;
+        let Guards { newer_only, fence: fenced, in_turn, .. } = trial.guards;
         let newer = if newer_only { "WHERE known.position < excluded.position" } else { "" };
-        let mut transaction = self.pool.begin().await?;
+        let in_turn = if in_turn {
+            "AND NOT EXISTS (SELECT FROM unnest(known.positions, moved.behind) both_of(is_at, behind) WHERE is_at < behind)"
+        } else {
+            ""
+        };
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         for Changes { table, rows, lines, parked, taken_up, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
                 let Some(first) = rows.first() else { continue };
@@ -221,7 +236,7 @@ impl Store for PostgresStore {
                      SELECT id, {names} FROM jsonb_populate_recordset(NULL::{schema}.{table}, $1) ORDER BY id \
                      ON CONFLICT (id) DO UPDATE SET ({names}) = ROW({excluded}) {newer}"
                 ))
-                .bind(Json(as_json(rows)))
+                .bind(Json(rows.iter().map(Object).collect::<Vec<_>>()))
                 .execute(&mut *transaction)
                 .await?;
             }
@@ -267,13 +282,14 @@ impl Store for PostgresStore {
         }
         trial.between()?;
         trial.reach(Step::DocumentsWritten);
-        // Last, so that who has the right is locked only for a moment. What has another epoch, or whose version is gone, finds no row.
+        // Last, so that who has the right is locked only for a moment. What has another epoch, whose version is gone, or what goes on behind
+        // something that the store does not know finds no row.
         let moved = sqlx::query(&format!(
             "WITH fence AS MATERIALIZED (SELECT FROM {schema}.sharing WHERE epoch = $2 FOR SHARE) \
              UPDATE {schema}.positions known SET positions = ( \
                 SELECT array_agg(greatest(was, now) ORDER BY n) FROM unnest(known.positions, moved.positions) WITH ORDINALITY both_of(was, now, n)) \
-             FROM jsonb_to_recordset($1) AS moved(view text, version int, positions bigint[]) \
-             WHERE known.view = moved.view AND known.version = moved.version AND ($2 IS NULL OR EXISTS (SELECT FROM fence))"
+             FROM jsonb_to_recordset($1) AS moved(view text, version int, behind bigint[], positions bigint[]) \
+             WHERE known.view = moved.view AND known.version = moved.version AND ($2 IS NULL OR EXISTS (SELECT FROM fence)) {in_turn}"
         ))
         .bind(Json(positions_as_json(changes)))
         .bind(fence.filter(|_| fenced).map(signed))
@@ -352,7 +368,7 @@ impl Store for PostgresStore {
         Ok(())
     }
 
-    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault> {
+    async fn switch(&self, table: Table, previous: u32, no_further: Positions) -> Result<bool, StoreFault> {
         let Self { schema, .. } = self;
         let mut transaction = self.pool.begin().await?;
         let switched = sqlx::query(&format!("UPDATE {schema}.views SET version = $2, previous = $3 WHERE view = $1 AND version = $3"))
@@ -371,7 +387,7 @@ impl Store for PostgresStore {
             .bind(previous as i32)
             .fetch_one(&mut *transaction)
             .await?;
-        if positions.into_iter().any(|further| unsigned(further) > position) {
+        if positions.into_iter().zip(no_further.0).any(|(at, most)| unsigned(at) > most) {
             return Err(StoreFault::Behind);
         }
         self.show(&mut transaction, table).await?;

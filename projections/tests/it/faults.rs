@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use contract::operations::RebuildProgress;
 use jiff::Timestamp;
-use projections::store::{Changes, Parked, Sharing, Standing, Store, StoreFault, Stored, Table};
+use projections::{
+    Positions,
+    store::{Changes, Parked, Sharing, Standing, Store, StoreFault, Stored, Table},
+};
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
     io::copy_bidirectional,
@@ -29,27 +32,43 @@ impl Random {
     }
 }
 
-/// Lets a process fall asleep: first before its next write, then altogether. It goes on later where it was.
-#[derive(Debug, Clone)]
+/// Lets a process fall asleep: first before its next write, then altogether; or a rebuild before it switches. It goes on later where it was.
+#[derive(Debug, Clone, Default)]
 pub struct Sleep {
     writes: watch::Sender<bool>,
     beats: watch::Sender<bool>,
+    switches: watch::Sender<bool>,
     has_a_write: watch::Sender<bool>,
+    has_a_switch: watch::Sender<bool>,
+    went_back: watch::Sender<bool>,
 }
 
 impl Sleep {
     /// It will hold its next write back.
     pub fn before_a_write() -> Self {
-        Self { writes: watch::channel(true).0, beats: watch::channel(false).0, has_a_write: watch::channel(false).0 }
+        Self { writes: watch::Sender::new(true), ..Self::default() }
+    }
+    /// It will hold its next switch back.
+    pub fn before_a_switch() -> Self {
+        Self { switches: watch::Sender::new(true), ..Self::default() }
     }
     /// Waits until it has a write in hand; from then on it is silent.
     pub async fn begin(&self) {
         self.has_a_write.subscribe().wait_for(|has| *has).await.unwrap();
         self.beats.send_replace(true);
     }
+    /// Waits until it is about to switch.
+    pub async fn has_a_switch(&self) {
+        self.has_a_switch.subscribe().wait_for(|has| *has).await.unwrap();
+    }
     pub fn end(&self) {
         self.writes.send_replace(false);
         self.beats.send_replace(false);
+        self.switches.send_replace(false);
+    }
+    /// Whether a switch put a version in use that was not as far as the one before.
+    pub fn went_back(&self) -> bool {
+        *self.went_back.borrow()
     }
 }
 
@@ -62,6 +81,13 @@ async fn over(asleep: &watch::Sender<bool>) {
 pub struct Drowsy {
     pub store: Arc<dyn Store>,
     pub sleep: Sleep,
+}
+
+impl Drowsy {
+    /// How far the version in use is.
+    async fn in_use(&self, table: Table) -> Result<u64, StoreFault> {
+        Ok(self.store.standings().await?[table.view].position())
+    }
 }
 
 #[async_trait]
@@ -97,6 +123,9 @@ impl Store for Drowsy {
     async fn forget(&self, member: Uuid, beats: Option<u64>) -> Result<(), StoreFault> {
         self.store.forget(member, beats).await
     }
+    async fn begin(&self, epoch: u64) -> Result<(), StoreFault> {
+        self.store.begin(epoch).await
+    }
     async fn pause(&self, paused: bool) -> Result<(), StoreFault> {
         self.store.pause(paused).await
     }
@@ -106,8 +135,15 @@ impl Store for Drowsy {
     async fn discard(&self, table: Table) -> Result<(), StoreFault> {
         self.store.discard(table).await
     }
-    async fn switch(&self, table: Table, previous: u32, position: u64) -> Result<bool, StoreFault> {
-        self.store.switch(table, previous, position).await
+    async fn switch(&self, table: Table, previous: u32, no_further: Positions) -> Result<bool, StoreFault> {
+        self.sleep.has_a_switch.send_replace(true);
+        over(&self.sleep.switches).await;
+        let before = self.in_use(table).await?;
+        let switched = self.store.switch(table, previous, no_further).await?;
+        if switched && self.in_use(table).await? < before {
+            self.sleep.went_back.send_replace(true);
+        }
+        Ok(switched)
     }
     async fn report(&self, view: &'static str, progress: &RebuildProgress) -> Result<(), StoreFault> {
         self.store.report(view, progress).await

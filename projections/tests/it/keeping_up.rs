@@ -11,6 +11,7 @@ async fn a_seat_that_is_held_shows_and_is_announced() {
     world(async |world| {
         let running = world.project_all();
         world.catalogue(2).await;
+        world.settle().await;
         let mut heard = world.bus.listen("view.launches.*").await.unwrap();
         world.bus.flush().await.unwrap();
         let done = world.hold(1, 1, "1A 2B").await;
@@ -62,7 +63,7 @@ async fn reading_everything_again_changes_nothing() {
         for running in running {
             running.stop().await;
         }
-        world.forget_positions().await;
+        world.set_positions(0).await;
         let again = world.project_all();
         world.settle().await;
         assert_eq!((world.documents().await, world.lines().await), (documents, lines));
@@ -98,7 +99,7 @@ async fn two_projectors_of_which_one_is_killed_make_the_same_views() {
             .drop()
             .await
             .unwrap();
-        world.forget_positions().await;
+        world.set_positions(0).await;
         let alone = world.project_all();
         world.settle().await;
         assert_eq!((world.documents().await, world.lines().await), (documents, lines));

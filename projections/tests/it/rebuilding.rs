@@ -1,7 +1,10 @@
 //! A view is made anew while it serves.
 
-use crate::world::{launch, until, world};
-use mongodb::bson::{Document, doc};
+use crate::world::{World, launch, until, world};
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+};
 use projections::{
     ViewName,
     rebuild::{Differing, RebuildFault},
@@ -18,17 +21,17 @@ async fn every_view_is_rebuilt_equal_to_the_live_one() {
         world.settle().await;
         let (documents, lines) = (world.documents().await, world.lines().await);
         for name in ViewName::all() {
-            let mut last = None;
-            let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |progress| {
-                last = Some(progress)
-            })
-            .await
-            .unwrap();
+            let mut told = Vec::new();
+            let rebuilt =
+                projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |progress| told.push(progress))
+                    .await
+                    .unwrap();
             assert_eq!((rebuilt.differing, rebuilt.moving, rebuilt.switched), (0, 0, true), "{name}: {rebuilt:?}");
             assert_eq!((rebuilt.version, rebuilt.previous), (2, 1));
             assert!(rebuilt.compared > 0, "{name}");
-            let last = last.unwrap();
-            assert_eq!(last.done, last.total);
+            assert!(told.iter().all(|progress| progress.seconds_left.is_some_and(|left| left >= 0.0)), "{name}: {told:?}");
+            let last = told.last().unwrap();
+            assert_eq!((last.done, last.seconds_left), (last.total, Some(0.0)));
         }
         assert_eq!((world.documents().await, world.lines().await), (documents, lines));
         // The projectors go on with the new versions.
@@ -81,6 +84,7 @@ async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
         };
         let seen = seen.into_inner().unwrap();
         assert!(seen.iter().any(|shown| shown.phase == "switching" && shown.version == 2 && shown.done == shown.total), "{seen:?}");
+        assert!(seen.iter().any(|shown| shown.seconds_left.is_some()), "{seen:?}");
         assert!(outcomes.iter().all(|rebuilt| rebuilt.differing == 0 && rebuilt.switched), "{outcomes:?}");
         world.settle().await;
         let sold = async || {
@@ -105,15 +109,19 @@ async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
     .await;
 }
 
+/// What customers see of launches, in one version.
+fn launches_of(world: &World, version: u32) -> Collection<Document> {
+    world.mongo.database(&format!("{}_customer", world.name)).collection(&format!("launches_v{version}"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_that_differs_is_refused_unless_it_was_meant() {
     world(async |world| {
         let running = world.project_all();
         world.catalogue(3).await;
         world.settle().await;
-        let launches = world.mongo.database(&format!("{}_customer", world.name)).collection::<Document>("launches_v1");
         let id = launch(1).to_string();
-        launches.update_one(doc! { "_id": &id }, doc! { "$set": { "doc.page.sold": 17 } }).await.unwrap();
+        launches_of(world, 1).update_one(doc! { "_id": &id }, doc! { "$set": { "doc.page.sold": 17 } }).await.unwrap();
         let name: ViewName = "customer.launches".parse().unwrap();
         let refused = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((refused.differing, refused.some_differing.clone(), refused.switched), (1, vec![id], false), "{refused:?}");
@@ -129,6 +137,15 @@ async fn a_rebuild_that_differs_is_refused_unless_it_was_meant() {
         let name: ViewName = "operations.launches".parse().unwrap();
         let refused = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((refused.differing, refused.switched), (1, false));
+
+        // So is one whose documents are the same, but found by something else.
+        launches_of(world, 3).update_one(doc! { "_id": launch(0).to_string() }, doc! { "$push": { "tokens": "mars" } }).await.unwrap();
+        world.pool.execute("UPDATE operations.rockets_v1 SET tokens = '{}' WHERE name = 'Ariane 5'").await.unwrap();
+        for name in ["customer.launches", "operations.rockets"] {
+            let name: ViewName = name.parse().unwrap();
+            let refused = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
+            assert_eq!((refused.differing, refused.moving, refused.switched), (1, 0, false), "{name}: {refused:?}");
+        }
         for running in running {
             running.stop().await;
         }
@@ -205,7 +222,7 @@ async fn a_view_nobody_keeps_up_can_be_rebuilt_and_is_then_taken_over() {
             running.stop().await;
         }
         world.hold(1, 1, "1A 1B").await;
-        until("the hold is sequenced", async || commands::sequence::status(&world.pool).await.unwrap().unsequenced == 0).await;
+        world.sequenced().await;
         let name: ViewName = "customer.launches".parse().unwrap();
         let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
         assert_eq!((rebuilt.compared, rebuilt.differing, rebuilt.moving, rebuilt.switched), (2, 0, 1, true), "{rebuilt:?}");
@@ -237,6 +254,73 @@ async fn a_rebuild_that_is_stopped_leaves_all_as_it_was_and_the_next_one_may_beg
         assert_eq!(view.rebuild.as_ref().map(|rebuild| rebuild.fault.as_str()), Some("the rebuild was stopped"));
         let again = projections::rebuild(&world.databases, name, Differing::Accept, &CancellationToken::new(), |_| {}).await.unwrap();
         assert!(again.switched);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+/// Whether every view says that it is ahead of the log.
+async fn all_are_ahead(world: &World) -> bool {
+    world.status().await.iter().all(|view| view.state.starts_with("paused: ") && view.state.ends_with("is ahead of the log: rebuild it"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_is_ahead_of_the_log_says_so_until_it_is_rebuilt() {
+    world(async |world| {
+        world.catalogue(4).await;
+        world.trade().await;
+        let running = world.project_all();
+        world.settle().await;
+        for running in running {
+            running.stop().await;
+        }
+        // As if an older log had been put back, and the views kept.
+        let head = world.sequenced().await;
+        world.set_positions(head as i64 + 50).await;
+        let running = world.project_all();
+        until("every view says so", async || all_are_ahead(world).await).await;
+        let done = world.hold(1, 9, "5A 5B").await.at.sequence;
+        let id = launch(1).to_string();
+        let seen = [world.customer().wait_for("launch", &id, done).await, world.operations().wait_for("launch", &id, done).await];
+        assert!(seen.into_iter().all(|seen| seen.unwrap().is_stale()));
+
+        // What is made anew differs: the hold is not in the view. One that is ahead is nothing to go back to.
+        for name in ViewName::all() {
+            let rebuilt = projections::rebuild(&world.databases, name, Differing::Accept, &CancellationToken::new(), |_| {}).await.unwrap();
+            assert!(rebuilt.switched, "{name}: {rebuilt:?}");
+            let back = projections::roll_back(&world.databases, name).await;
+            assert!(matches!(back, Err(RebuildFault::NothingBefore)), "{name}: {back:?}");
+        }
+        until("the views are live", async || world.status().await.iter().all(|view| view.state == "live")).await;
+        world.book(2, 10, "4A").await;
+        world.settle().await;
+        assert_eq!(world.customer().launch(&id).await.unwrap().unwrap().taken.len(), 5);
+        assert_eq!(world.operations().launch(&id).await.unwrap().unwrap().taken.len(), 5);
+        for name in ViewName::all() {
+            let rebuilt = projections::rebuild(&world.databases, name, Differing::Refuse, &CancellationToken::new(), |_| {}).await.unwrap();
+            assert_eq!((rebuilt.differing, rebuilt.moving, rebuilt.switched), (0, 0, true), "{name}: {rebuilt:?}");
+        }
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_put_back_under_its_projectors_is_noticed() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(2).await;
+        world.settle().await;
+        let mut shorter = world.pool.begin().await.unwrap();
+        shorter.execute("ALTER TABLE log DISABLE TRIGGER USER").await.unwrap();
+        shorter.execute("DELETE FROM log WHERE position > (SELECT max(position) - 2 FROM log)").await.unwrap();
+        shorter.execute("ALTER TABLE log ENABLE TRIGGER USER").await.unwrap();
+        shorter.commit().await.unwrap();
+        until("every view says so", async || all_are_ahead(world).await).await;
         for running in running {
             running.stop().await;
         }

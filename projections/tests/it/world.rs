@@ -3,6 +3,7 @@
 use commands::{Ask, Done, Executor, Limits, Wake, sequence};
 use contract::{
     AbortReason, BookingId, CustomerId, Destination, LaunchId, Money, PaymentId, RefundId, RocketId, Seat, SpaceportId, SupplierId,
+    operations::ProjectionStatus,
 };
 use domain::{
     Actor, Decider,
@@ -190,12 +191,8 @@ impl World {
         Projection::ALL.map(|projection| self.project(projection)).into()
     }
 
-    /// Waits until every view has read everything that is written.
-    pub async fn settle(&self) {
-        self.settle_in(&Projection::ALL).await;
-    }
-    /// The same for the views of some projections.
-    pub async fn settle_in(&self, projections: &[Projection]) {
+    /// Waits until everything that is written has its place in the log, and says what the last one is.
+    pub async fn sequenced(&self) -> u64 {
         until("everything is sequenced", async || {
             let unsequenced: i64 = sqlx::query_scalar("SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM log)")
                 .fetch_one(&self.pool)
@@ -204,7 +201,21 @@ impl World {
             unsequenced == 0
         })
         .await;
-        let head = self.databases.feed().head().await.unwrap();
+        self.databases.feed().head().await.unwrap()
+    }
+
+    /// What operators are told of every view.
+    pub async fn status(&self) -> Vec<ProjectionStatus> {
+        projections::status(&self.databases, Timestamp::now()).await.unwrap().views
+    }
+
+    /// Waits until every view has read everything that is written.
+    pub async fn settle(&self) {
+        self.settle_in(&Projection::ALL).await;
+    }
+    /// The same for the views of some projections.
+    pub async fn settle_in(&self, projections: &[Projection]) {
+        let head = self.sequenced().await;
         assert!(head > 0, "nothing has happened yet");
         for projection in projections {
             until("the views are at the head", async || self.positions(*projection).await.into_iter().all(|position| position >= head))
@@ -291,6 +302,10 @@ impl World {
         self.execute::<Launch>(&launch(on), settled).await;
     }
 
+    pub async fn reprice(&self, on: u128, price: Money) {
+        self.execute::<Launch>(&launch(on), launch::Command::Reprice { price, now: NOW }).await;
+    }
+
     pub async fn abort(&self, on: u128) {
         let command = launch::Command::Abort { reason: AbortReason::Weather, policies: Box::default(), now: NOW };
         self.execute::<Launch>(&launch(on), command).await;
@@ -307,13 +322,14 @@ impl World {
         self.abort(3).await;
     }
 
-    /// Forgets how far the views are, though not what they say.
-    pub async fn forget_positions(&self) {
+    /// Lets the first version of every view be at `position`, whatever it says.
+    pub async fn set_positions(&self, position: i64) {
         for schema in ["operations", "finance"] {
-            sqlx::query(&format!("UPDATE {schema}.positions SET positions = DEFAULT")).execute(&self.pool).await.unwrap();
+            let all = format!("UPDATE {schema}.positions SET positions = array_fill($1::bigint, ARRAY[16])");
+            sqlx::query(&all).bind(position).execute(&self.pool).await.unwrap();
         }
-        let zero: Document = (0..16).map(|partition| (partition.to_string(), Bson::Int64(0))).collect();
-        let views = Projection::Customer.views().iter().map(|view| (format!("positions.{view}_v1"), Bson::Document(zero.clone())));
+        let all: Document = (0..16).map(|partition| (partition.to_string(), Bson::Int64(position))).collect();
+        let views = Projection::Customer.views().iter().map(|view| (format!("positions.{view}_v1"), Bson::Document(all.clone())));
         let standing = self.mongo.database(&format!("{}_customer", self.name)).collection::<Document>("standing");
         standing.update_many(doc! {}, doc! { "$set": views.collect::<Document>() }).await.unwrap();
     }

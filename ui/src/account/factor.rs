@@ -65,6 +65,9 @@ pub fn SetUp(needs_password: bool, onready: Callback<()>) -> Element {
     let fields = problem.read().as_ref().map(field_errors).unwrap_or_default();
     let wrong_password = fields.iter().find(|(field, _)| field == "password").map(|(_, why)| format!("This {why}."));
     rsx! {
+        if needs_password {
+            p { "Signing in takes your password only. With a second factor it also takes a code from your phone." }
+        }
         if let Some(why) = problem().filter(|_| wrong.is_none() && wrong_password.is_none()) {
             Notice { kind: NoticeKind::Bad, {why.message} }
         }
@@ -182,7 +185,6 @@ pub(super) fn Factor(me: Me, onchanged: Callback<()>) -> Element {
     }
     if !me.second_factor {
         return rsx! {
-            p { "Signing in takes your password only. With a second factor it also takes a code from your phone." }
             SetUp { needs_password: true, onready: move |()| onchanged.call(()) }
         };
     }

@@ -24,25 +24,31 @@ pub fn unfit(password: &str, staff: bool) -> Option<String> {
     }
 }
 
-/// A field for a new password.
+/// A field for a new password. `staff` is none where it is not known whose it is.
 #[component]
 pub fn NewPassword(
     id: String,
     label: String,
     value: String,
-    #[props(default)] staff: bool,
+    #[props(default = Some(false))] staff: Option<bool>,
     #[props(default)] error: Option<String>,
     oninput: Callback<String>,
 ) -> Element {
-    let least = if staff { STAFF_PASSWORD_CHARACTERS_MIN } else { PASSWORD_CHARACTERS_MIN };
+    let least = match staff {
+        Some(true) => format!("At least {STAFF_PASSWORD_CHARACTERS_MIN} characters"),
+        Some(false) => format!("At least {PASSWORD_CHARACTERS_MIN} characters"),
+        None => format!("At least {PASSWORD_CHARACTERS_MIN} characters, {STAFF_PASSWORD_CHARACTERS_MIN} for staff"),
+    };
+    // The error says as much.
+    let hint = error.is_none().then(|| format!("{least}. A few words are better than signs"));
     rsx! {
         Field {
             id,
             label,
             kind: "password",
             value,
+            hint,
             error,
-            hint: "At least {least} characters. A few words are better than signs",
             autocomplete: "new-password",
             oninput,
         }
@@ -103,7 +109,7 @@ pub(super) fn Change(staff: bool) -> Element {
                 id: "new",
                 label: "New password",
                 value: new(),
-                staff,
+                staff: Some(staff),
                 error: errors.read().1.clone(),
                 oninput: move |value| new.set(value),
             }

@@ -183,7 +183,7 @@ impl Act {
     const fn done(self) -> &'static str {
         match self {
             Self::Disable => "The account is disabled, and its sessions have ended.",
-            Self::Enable => "The account may sign in again.",
+            Self::Enable => "The account is as it was before it was disabled.",
             Self::EndSessions => "All sessions have ended.",
             Self::ResetTotp => "The second factor is gone, and all sessions have ended.",
             Self::Role => "The role is changed, and all sessions have ended.",

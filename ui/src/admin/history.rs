@@ -104,8 +104,11 @@ fn Hits(sift: ReadSignal<Sift>) -> Element {
         async move { client::streams(&search).await }
     });
     draw(hits, "The streams", |hits| {
-        if hits.is_empty() {
+        if hits.items.is_empty() {
             return rsx! {
+                if hits.stale {
+                    Stale {}
+                }
                 div { class: "card",
                     Empty { title: if search.read().is_empty() { "Which stream?" } else { "No stream found" },
                         if search.read().is_empty() { "Search for a launch by its rocket, mission or slug, or paste any id." } else { "Try fewer words, or paste an id." }
@@ -114,9 +117,12 @@ fn Hits(sift: ReadSignal<Sift>) -> Element {
             };
         }
         rsx! {
+            if hits.stale {
+                Stale {}
+            }
             section { class: "card",
                 ul { class: "events",
-                    for hit in hits.iter().cloned() {
+                    for hit in hits.items.iter().cloned() {
                         Hit { key: "{hit.stream_type}/{hit.stream_id}", hit, search: search() }
                     }
                 }

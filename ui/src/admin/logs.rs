@@ -6,7 +6,7 @@ use super::is;
 use crate::{
     client,
     components::{Choice, Empty, Field},
-    desk::{Column, Detail, PageHead, Pages, Row, Search, Sieve, Sift, Table, draw},
+    desk::{Column, Detail, PageHead, Pages, Row, Search, Sieve, Sift, Table, draw, keyed},
     format,
 };
 use contract::{
@@ -156,9 +156,9 @@ fn Lines(sift: ReadSignal<Sift>) -> Element {
                         }
                     };
                 }
-                let keyed = page.items.iter().enumerate().map(|(index, line)| (format!("{}-{index}", line.at), line));
-                let rows = keyed.clone().map(|(key, line)| row(key, line)).collect::<Vec<_>>();
-                let open = keyed.clone().find(|(key, _)| *key == now.open).map(|(_, line)| line.clone());
+                let keyed = keyed(&page.items, |line| line.at);
+                let rows = keyed.iter().map(|(key, line)| row(key.clone(), line)).collect::<Vec<_>>();
+                let open = keyed.iter().find(|(key, _)| *key == now.open).map(|(_, line)| (*line).clone());
                 rsx! {
                     Table { caption: "Log lines, newest first", columns: columns(), rows, base: BASE, sift: now.clone(),
                         Pages { base: BASE, sift: now.clone(), total: page.total, per_page: page.per_page, noun: "lines" }

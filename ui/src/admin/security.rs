@@ -7,7 +7,7 @@ use super::{
 use crate::{
     client,
     components::{Choice, Empty},
-    desk::{Column, Detail, PageHead, Pages, Row, Sieve, Sift, Table, draw},
+    desk::{Column, Detail, PageHead, Pages, Row, Sieve, Sift, Table, draw, keyed},
     format,
 };
 use contract::{
@@ -42,7 +42,7 @@ fn in_words(kind: &str) -> String {
 fn level(kind: &str) -> &'static str {
     match kind {
         "refresh_reused" | "foreign_origin" | "sign_in_throttled" => "error",
-        "sign_in_failed" | "second_factor_failed" | "denied" | "limited" | "recovery_code_used" => "warn",
+        "sign_in_failed" | "password_check_failed" | "second_factor_failed" | "denied" | "limited" | "recovery_code_used" => "warn",
         _ => "info",
     }
 }
@@ -98,9 +98,9 @@ fn Events(sift: ReadSignal<Sift>) -> Element {
                     };
                 }
                 let columns = vec![Column::data("Time (UTC)"), Column::text("What").lead(), Column::data("Account"), Column::data("From").later()];
-                let keyed = page.items.iter().enumerate().map(|(index, event)| (format!("{}-{index}", event.at), event));
-                let rows = keyed.clone().map(|(key, event)| row(key, event)).collect::<Vec<_>>();
-                let open = keyed.clone().find(|(key, _)| *key == now.open).map(|(_, event)| event.clone());
+                let keyed = keyed(&page.items, |event| event.at);
+                let rows = keyed.iter().map(|(key, event)| row(key.clone(), event)).collect::<Vec<_>>();
+                let open = keyed.iter().find(|(key, _)| *key == now.open).map(|(_, event)| (*event).clone());
                 rsx! {
                     Table { caption: "Security events, newest first", columns, rows, base: BASE, sift: now.clone(),
                         Pages { base: BASE, sift: now.clone(), total: page.total, per_page: page.per_page, noun: "events" }

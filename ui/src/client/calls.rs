@@ -1,8 +1,8 @@
 //! Every call, by service, as `contract` names its types.
 
-use super::{Answer, Intent, Method, Read, command, get, get_with, read, send};
+use super::{Answer, Intent, Method, command, get, get_with, send};
 use contract::{
-    AccountId, Page,
+    AccountId, List, Page,
     account::{
         AccountQuery, AccountRow, ChangePassword, ChangeRole, Confirm, ConfirmTotp, Forgotten, Invite, Me, Reauthenticate, RecoveryCodes,
         ResetPassword, SessionRow, SignIn, SignUp, StartTotp, TotpStart, WithReason,
@@ -212,7 +212,7 @@ pub async fn roll_back_view(view: &str) -> Answer<InUse> {
     send(Method::Post, format!("/api/core/projections/{}/roll_back", part(view)), NO_BODY).await
 }
 /// Streams by what people know of them.
-pub async fn streams(search: &str) -> Answer<Vec<StreamHit>> {
+pub async fn streams(search: &str) -> Answer<List<StreamHit>> {
     get_with("/api/core/streams", &[("search", search)]).await
 }
 /// The events of a stream, oldest first.
@@ -247,7 +247,7 @@ pub async fn launch(launch: &str) -> Answer<LaunchPage> {
     get(format!("/api/customer/launches/{}", part(launch))).await
 }
 /// Who flies.
-pub async fn suppliers() -> Answer<Vec<Supplier>> {
+pub async fn suppliers() -> Answer<List<Supplier>> {
     get("/api/customer/suppliers".to_owned()).await
 }
 /// Keeps seats.
@@ -301,8 +301,8 @@ pub async fn supplier_launch_bookings(launch: &str, query: &ListQuery) -> Answer
     get_with(&format!("/api/supplier/launches/{}/bookings", part(launch)), query).await
 }
 /// Own rockets.
-pub async fn rockets() -> Answer<Read<Vec<Rocket>>> {
-    read("/api/supplier/rockets".to_owned()).await
+pub async fn rockets() -> Answer<List<Rocket>> {
+    get("/api/supplier/rockets".to_owned()).await
 }
 /// Brings a rocket into service.
 pub async fn add_rocket(intent: Intent, ask: &AddRocket) -> Answer<Rocket> {
@@ -313,7 +313,7 @@ pub async fn retire_rocket(intent: Intent, rocket: &str) -> Answer<()> {
     command(intent, Method::Post, format!("/api/supplier/rockets/{}/retire", part(rocket)), &serde_json::json!({})).await
 }
 /// Where launches leave from.
-pub async fn spaceports() -> Answer<Vec<Spaceport>> {
+pub async fn spaceports() -> Answer<List<Spaceport>> {
     get("/api/supplier/spaceports".to_owned()).await
 }
 /// Puts a launch on sale.
@@ -368,7 +368,7 @@ pub async fn launch_revenue(query: &ListQuery) -> Answer<Page<LaunchRevenue>> {
     get_with("/api/employee/revenue/launches", query).await
 }
 /// Revenue by supplier.
-pub async fn supplier_revenue() -> Answer<Vec<SupplierRevenue>> {
+pub async fn supplier_revenue() -> Answer<List<SupplierRevenue>> {
     get("/api/employee/revenue/suppliers".to_owned()).await
 }
 /// The journal.

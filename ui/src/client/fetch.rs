@@ -1,7 +1,7 @@
 //! Fetches, in the browser. Signing in again is one request at a time, however many reads found the session old.
 
 use super::{Answer, Ask, Method, Reply, unreachable_problem};
-use contract::{IDEMPOTENCY_KEY, POSITION, STALE};
+use contract::{IDEMPOTENCY_KEY, POSITION};
 use futures_util::{
     FutureExt,
     future::{LocalBoxFuture, Shared, select},
@@ -45,8 +45,7 @@ async fn fetch(ask: &Ask) -> Result<Reply, gloo_net::Error> {
     };
     let response = request.send().await?;
     let position = response.headers().get(POSITION);
-    let stale = response.headers().get(STALE).is_some();
-    Ok(Reply { status: response.status(), position, stale, body: response.text().await? })
+    Ok(Reply { status: response.status(), position, body: response.text().await? })
 }
 
 /// Exchanges the session's long-lived cookie for a new short-lived one; whether that worked.

@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
-use contract::{IDEMPOTENCY_KEY, POSITION, STALE};
+use contract::{IDEMPOTENCY_KEY, POSITION};
 use dioxus::prelude::try_consume_context;
 use tower::ServiceExt;
 
@@ -35,11 +35,10 @@ pub(super) async fn send(ask: &Ask) -> Answer<Reply> {
         Err(never) => match never {},
     };
     let position = response.headers().get(POSITION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let stale = response.headers().contains_key(STALE);
     let status = response.status().as_u16();
     let bytes = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.map_err(|_| unreachable_problem())?;
     let body = String::from_utf8(bytes.to_vec()).map_err(|_| unreachable_problem())?;
-    Ok(Reply { status, body, position, stale })
+    Ok(Reply { status, body, position })
 }
 
 /// The server holds no session.

@@ -30,7 +30,7 @@ use dioxus::prelude::*;
 pub(super) fn Launch(slug: ReadSignal<String>, seats: ReadSignal<String>) -> Element {
     let loaded = use_loaded(move || {
         let slug = slug.read().clone();
-        async move { client::launch(&slug).await }
+        async move { client::fresh(|| client::launch(&slug), |_| false).await }
     })?;
     match loaded.answer.as_deref() {
         None => rsx! {

@@ -197,6 +197,7 @@ pub(super) fn Reset() -> Element {
                         id: "password",
                         label: "New password",
                         value: password(),
+                        staff: None,
                         error: error(),
                         oninput: move |value| {
                             password.set(value);

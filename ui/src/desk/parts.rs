@@ -343,6 +343,13 @@ pub fn amount(money: Money) -> String {
     exact(money).replace('$', "")
 }
 
+/// What happened, newest first, each with a key that stays the same as newer ones come and others are filtered out: its time, and how many of
+/// that time are older.
+pub fn keyed<T>(items: &[T], at: impl Fn(&T) -> Timestamp) -> Vec<(String, &T)> {
+    let older = |n: usize| items[n + 1..].iter().take_while(|item| at(item) == at(&items[n])).count();
+    items.iter().enumerate().map(|(n, item)| (format!("{}-{}", at(item), older(n)), item)).collect()
+}
+
 /// `in 41 days`, `today`, `3 days ago`.
 #[must_use]
 pub fn relative_days(at: Timestamp, now: Timestamp) -> String {

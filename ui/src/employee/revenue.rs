@@ -29,7 +29,7 @@ pub fn Revenue(sift: ReadSignal<Sift>) -> Element {
     let now = sift.read().clone();
     rsx! {
         PageHead { title: "Revenue", desk: "Employee", note: "captured minus refunded, from the journal" }
-        if matches!(&*launches.read(), Some(Ok(page)) if page.stale) {
+        if matches!(&*launches.read(), Some(Ok(page)) if page.stale) || matches!(&*suppliers.read(), Some(Ok(list)) if list.stale) {
             Stale {}
         }
         div { class: "two", "data-even": "true",
@@ -56,7 +56,7 @@ pub fn Revenue(sift: ReadSignal<Sift>) -> Element {
                     Key {}
                 }
                 div { class: "panel-body",
-                    {draw(suppliers, "Revenue by supplier", |suppliers| rsx! { Bars { bars: supplier_bars(suppliers) } })}
+                    {draw(suppliers, "Revenue by supplier", |suppliers| rsx! { Bars { bars: supplier_bars(&suppliers.items) } })}
                 }
             }
         }

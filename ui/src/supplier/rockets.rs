@@ -29,7 +29,7 @@ pub fn Rockets() -> Element {
         for _ in 0..SHOWN_TRIES_MAX {
             let shown = wanted
                 .as_ref()
-                .is_none_or(|(_, rocket)| rockets.body.iter().any(|one| one.id == rocket.id && one.retired == rocket.retired));
+                .is_none_or(|(_, rocket)| rockets.items.iter().any(|one| one.id == rocket.id && one.retired == rocket.retired));
             if shown {
                 break;
             }
@@ -45,7 +45,7 @@ pub fn Rockets() -> Element {
             Notice { kind: NoticeKind::Good, "{words}" }
         }
         div { class: "two", "data-top": "true",
-            {draw(rockets, "The rockets", |rockets| rsx! { Fleet { rockets: rockets.body.clone(), stale: rockets.stale, changed } })}
+            {draw(rockets, "The rockets", |rockets| rsx! { Fleet { rockets: rockets.items.clone(), stale: rockets.stale, changed } })}
             AddForm { changed }
         }
     }
@@ -55,6 +55,9 @@ pub fn Rockets() -> Element {
 fn Fleet(rockets: Vec<Rocket>, stale: bool, changed: Callback<(String, Rocket)>) -> Element {
     if rockets.is_empty() {
         return rsx! {
+            if stale {
+                Stale {}
+            }
             div { class: "card", Empty { title: "No rockets yet", "Add the first one; launches are scheduled with it." } }
         };
     }

@@ -3,7 +3,7 @@
 use crate::{
     browser,
     client::{self, use_intent},
-    components::{Button, ButtonKind, Choice, Field, Notice, NoticeKind},
+    components::{Button, ButtonKind, Choice, Field, Notice, NoticeKind, Stale},
     desk::{MiniCabin, PageHead, draw, exact, fields_of},
     format,
 };
@@ -18,15 +18,22 @@ use std::collections::BTreeMap;
 #[component]
 pub fn Schedule() -> Element {
     let facts = use_resource(|| async {
-        let (rockets, spaceports) = futures_util::future::join(client::rockets(), client::spaceports()).await;
-        let rockets: Vec<Rocket> = rockets?.body.into_iter().filter(|rocket| !rocket.retired).collect();
-        Ok((rockets, spaceports?))
+        let rockets = client::fresh(client::rockets, |rockets| rockets.stale);
+        let spaceports = client::fresh(client::spaceports, |spaceports| spaceports.stale);
+        let (rockets, spaceports) = futures_util::future::join(rockets, spaceports).await;
+        let (mut rockets, spaceports) = (rockets?, spaceports?);
+        rockets.items.retain(|rocket| !rocket.retired);
+        Ok((rockets, spaceports))
     });
     rsx! {
         PageHead { title: "Schedule a launch", desk: "Supplier" }
         {draw(facts, "The rockets and spaceports", |(rockets, spaceports)| {
-            if rockets.is_empty() {
+            let stale = rockets.stale || spaceports.stale;
+            if rockets.items.is_empty() {
                 return rsx! {
+                    if stale {
+                        Stale {}
+                    }
                     div { class: "card",
                         crate::components::Empty { title: "A rocket first",
                             p { "A launch needs one of your rockets in service." }
@@ -35,7 +42,12 @@ pub fn Schedule() -> Element {
                     }
                 };
             }
-            rsx! { ScheduleForm { rockets: rockets.clone(), spaceports: spaceports.clone() } }
+            rsx! {
+                if stale {
+                    Stale {}
+                }
+                ScheduleForm { rockets: rockets.items.clone(), spaceports: spaceports.items.clone() }
+            }
         })}
     }
 }

@@ -3,10 +3,11 @@
 use super::{People, differing, each, nothing};
 use crate::{
     parking::{append, cure, poison, repriced},
-    world::{PATIENCE, World, launch, until},
+    world::{PRICE, World, launch, until},
 };
+use contract::Money;
 use projections::{Projection, Step, Trial, ViewName, rebuild::Differing};
-use tokio::{task::JoinError, time::Instant};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 fn views(projection: Projection) -> impl Iterator<Item = ViewName> {
@@ -59,17 +60,19 @@ async fn end_projector(world: &World, people: &mut People, projection: Projectio
         take_up(world, projection, n).await;
     }
     // So that the first batch holds all of it.
-    until("all is sequenced", async || commands::sequence::status(&world.pool).await.unwrap().unsequenced == 0).await;
+    world.sequenced().await;
     let (before, aside_before) = (world.positions(projection).await, aside(world, projection).await);
     let ending = world.project_in(projection, &world.databases.on_trial(Trial::default().ending_at(step, nth)));
-    let deadline = Instant::now() + PATIENCE;
-    while !ending.task.is_finished() {
-        assert!(Instant::now() < deadline, "it does not come to {step:?} {nth} times");
+    let mut price = PRICE;
+    until(&format!("it comes to {step:?} {nth} times"), async || {
         if nth > 1 {
-            people.trade(world, 1).await;
+            // Seats would run out.
+            price = price.plus(Money::dollars(1));
+            world.reprice(n, price).await;
         }
-        tokio::task::yield_now().await;
-    }
+        ending.task.is_finished()
+    })
+    .await;
     ended_at(step, ending.task.await.unwrap_err());
     if nth == 1 {
         let (moved, aside) = (world.positions(projection).await != before, aside(world, projection).await);

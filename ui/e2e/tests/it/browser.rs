@@ -4,9 +4,9 @@ use crate::platform::{free_port, setting};
 use anyhow::{Context, Result, bail};
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -51,7 +51,7 @@ impl Driver {
     }
 
     /// Someone's browser, signed in nowhere.
-    pub async fn open(&self, name: &'static str, address: &str, folder: &std::path::Path) -> Result<Browser> {
+    pub async fn open(&self, name: &'static str, address: &str, folder: &Path) -> Result<Browser> {
         let profile = folder.join(format!("chromium-{name}"));
         let mut args = vec![
             "--headless=new".to_owned(),
@@ -67,7 +67,11 @@ impl Driver {
         ];
         args.push(format!("--user-data-dir={}", profile.display()));
         let capabilities = json!({
-            "goog:chromeOptions": {"binary": setting("ASTRO_TEST_CHROMIUM"), "args": args},
+            "goog:chromeOptions": {
+                "binary": setting("ASTRO_TEST_CHROMIUM"),
+                "args": args,
+                "prefs": {"download.default_directory": downloads(name, folder)},
+            },
             "goog:loggingPrefs": {"browser": "ALL"},
         });
         let capabilities = capabilities.as_object().context("an object")?.clone();
@@ -75,6 +79,10 @@ impl Driver {
             ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&format!("http://127.0.0.1:{}", self.port)).await?;
         Ok(Browser { name, client, address: address.to_owned(), folder: folder.to_owned() })
     }
+}
+
+fn downloads(name: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("downloads-{name}"))
 }
 
 /// One person's browser.
@@ -172,6 +180,33 @@ impl Browser {
         Ok(())
     }
 
+    /// Chooses one of the options of the field with this id.
+    pub async fn choose(&self, id: &str, value: &str) -> Result<()> {
+        Ok(self.find(id, Locator::Id(id)).await?.select_by_value(value).await?)
+    }
+
+    /// Waits for a row of a table that says `text`.
+    pub async fn row(&self, text: &str) -> Result<Element> {
+        self.find(text, Locator::XPath(&row_that_says(text))).await
+    }
+
+    /// Waits until no row of a table says `text`.
+    pub async fn no_row(&self, text: &str) -> Result<()> {
+        self.gone(text, Locator::XPath(&row_that_says(text))).await
+    }
+
+    /// Waits until there is no such element.
+    pub async fn gone(&self, what: &str, locator: Locator<'_>) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.client.find_all(locator).await?.is_empty() {
+            if Instant::now() > deadline {
+                return self.fail(&format!("still finds {what:?}")).await;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Waits for an element.
     pub async fn find(&self, what: &str, locator: Locator<'_>) -> Result<Element> {
         let deadline = Instant::now() + PATIENCE;
@@ -198,6 +233,24 @@ impl Browser {
         Ok(values)
     }
 
+    /// What is so in the page, as an expression says.
+    pub async fn evaluate(&self, expression: &str) -> Result<Value> {
+        Ok(self.client.execute(&format!("return {expression}"), vec![]).await?)
+    }
+
+    /// What the browser saved under this name, once it has all of it.
+    pub async fn downloaded(&self, name: &str) -> Result<String> {
+        let path = downloads(self.name, &self.folder).join(name);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match std::fs::read_to_string(&path) {
+                Ok(text) if !text.is_empty() => return Ok(text),
+                _ if Instant::now() > deadline => return self.fail(&format!("did not save {name}")).await,
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
     /// A picture of the page beside the log, to look at.
     pub async fn screenshot(&self, name: &str) -> Result<PathBuf> {
         let path = self.folder.join(format!("{}-{name}.png", self.name));
@@ -213,6 +266,10 @@ impl Browser {
         let picture = self.screenshot("failed").await?;
         bail!("{} at {} {what}\npicture: {}", self.name, self.client.current_url().await?, picture.display())
     }
+}
+
+fn row_that_says(text: &str) -> String {
+    format!("//tbody/tr[contains(normalize-space(.),{})]", quoted(text))
 }
 
 /// `text` as an XPath string.

@@ -144,18 +144,18 @@ async fn a_seat_is_booked_shown_paid_cancelled_aborted_refunded_and_verified() -
 }
 
 /// The label of the `n`th seat whose element has the id `seat-<label>`.
-fn seat(ids: &[String], n: usize) -> Result<String> {
+pub fn seat(ids: &[String], n: usize) -> Result<String> {
     Ok(ids.get(n).and_then(|id| id.strip_prefix("seat-")).context("a free seat")?.to_owned())
 }
 
-async fn passenger(browser: &Browser, seat: &str, name: &str, born: &str) -> Result<()> {
+pub async fn passenger(browser: &Browser, seat: &str, name: &str, born: &str) -> Result<()> {
     for (field, value) in [("name", name), ("email", "crew@example.org"), ("phone", "+44 20 7946 0000"), ("born", born)] {
         browser.fill_id(&format!("{field}-{seat}"), value).await?;
     }
     Ok(())
 }
 
-async fn pay(browser: &Browser, card: &str) -> Result<()> {
+pub async fn pay(browser: &Browser, card: &str) -> Result<()> {
     browser.fill("Number", card).await?;
     browser.fill("Valid until", "12/39").await?;
     browser.fill("Security code", "123").await?;

@@ -22,6 +22,9 @@ use uuid::Uuid;
 const START: Duration = Duration::from_secs(60);
 /// Of the demo accounts; made up for each run.
 const PASSWORD: &str = "journeys of a test";
+/// The files of the catalogue, and in them the demo supplier.
+const FILES: [&str; 2] = ["agencies.csv", "launches.csv"];
+const SUPPLIER: &str = "SPX";
 
 pub struct Platform {
     pub address: String,
@@ -35,10 +38,21 @@ pub struct Platform {
 impl Platform {
     /// With the real catalogue.
     pub async fn start() -> Result<Self> {
-        let demo_data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo");
-        let file = |name: &str| demo_data.join(name).display().to_string();
-        let import = ["import".to_owned(), "--agencies".to_owned(), file("agencies.csv"), "--launches".to_owned(), file("launches.csv")];
-        Self::after(&[&import]).await
+        Self::after(&[&import(&catalogue())]).await
+    }
+
+    /// With one launch of the demo supplier, and so with a rocket and a spaceport to schedule others.
+    pub async fn small() -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("t_{}_catalogue", Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&folder)?;
+        for name in FILES {
+            let all = std::fs::read_to_string(catalogue().join(name))?;
+            let own = all.lines().skip(1).find(|line| line.split(',').any(|field| field == SUPPLIER)).context("a row of the supplier")?;
+            std::fs::write(folder.join(name), format!("{}\n{own}\n", all.lines().next().context("a heading")?))?;
+        }
+        let platform = Self::after(&[&import(&folder)]).await?;
+        std::fs::remove_dir_all(&folder)?;
+        Ok(platform)
     }
 
     /// Without a launch.
@@ -108,7 +122,7 @@ impl Platform {
     pub async fn link(&self, browser: &Browser, email: &str, page: &str) -> Result<String> {
         let deadline = Instant::now() + START;
         loop {
-            browser.open("/admin/mailbox").await?;
+            browser.open(&format!("/admin/mailbox?search={}", page.trim_end_matches('#'))).await?;
             browser.sees("Look again").await?;
             if browser.text().await?.contains(email) {
                 break;
@@ -133,6 +147,17 @@ impl Platform {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// The real one.
+fn catalogue() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/demo")
+}
+
+/// What brings the catalogue of a folder in.
+fn import(folder: &Path) -> [String; 5] {
+    let [agencies, launches] = FILES.map(|name| folder.join(name).display().to_string());
+    ["import".to_owned(), "--agencies".to_owned(), agencies, "--launches".to_owned(), launches]
 }
 
 /// Whether it serves and its views have caught up with the log.
@@ -171,8 +196,18 @@ pub fn free_port() -> Result<u16> {
 
 /// The code that an app with this secret shows now.
 pub fn code(secret: &str) -> Result<String> {
+    Ok(authenticator(secret)?.generate_current()?)
+}
+
+/// The code that it shows next. It counts already: clocks differ.
+pub fn next_code(secret: &str) -> Result<String> {
+    let authenticator = authenticator(secret)?;
+    Ok(authenticator.generate(authenticator.next_step_current()?))
+}
+
+fn authenticator(secret: &str) -> Result<TOTP> {
     let secret = Secret::Encoded(secret.to_owned()).to_bytes().map_err(|error| anyhow::anyhow!("a secret: {error:?}"))?;
-    Ok(TOTP::new(Algorithm::SHA1, 6, 1, 30, secret)?.generate_current()?)
+    Ok(TOTP::new(Algorithm::SHA1, 6, 1, 30, secret)?)
 }
 
 /// Signs in at a desk with the demo account of a role.
@@ -188,4 +223,19 @@ pub async fn sign_in(browser: &Browser, platform: &Platform, desk: &str, role: &
         browser.click("Sign in").await?;
     }
     browser.sees("Sign out").await
+}
+
+/// Opens the page of one's own account as a customer who types this password.
+pub async fn enter(browser: &Browser, email: &str, password: &str) -> Result<()> {
+    browser.open("/sign-in?next=/account").await?;
+    browser.fill("E-mail", email).await?;
+    browser.fill("Password", password).await?;
+    submit(browser, "Sign in").await
+}
+
+/// Sends a form, by its name.
+pub async fn submit(browser: &Browser, form: &str) -> Result<()> {
+    let button = format!("form[aria-label='{form}'] button[type=submit]");
+    browser.find(form, Locator::Css(&button)).await?.click().await?;
+    Ok(())
 }
