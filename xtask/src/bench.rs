@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::mongo::Durability;
 use crate::paths::Paths;
 use crate::servers::{Given, Programs};
-use crate::step::{Steps, print_line};
+use crate::step::Steps;
 use crate::test_servers::TestServers;
 use crate::ui::{self, Profile};
 use crate::{astro, process};
@@ -33,7 +33,6 @@ pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
     bench.env("ASTRO_BENCH_UI", bundles).env("ASTRO_BENCH_DEMO", paths.root.join("deploy/demo"));
     bench.env("ASTRO_BENCH_REPORT", paths.root.join("docs/BENCHMARKS.md"));
     bench.env("ASTRO_BENCH_PGBENCH", programs.pgbench().context("pgbench comes with PostgreSQL")?);
-    print_line("");
     if !process::run_visibly(bench)?.success() {
         bail!("measuring failed");
     }

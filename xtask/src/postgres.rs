@@ -150,6 +150,7 @@ impl Postgres {
             "SELECT 'CREATE ROLE astro LOGIN CREATEROLE' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'astro') \\gexec\n\
              ALTER ROLE astro PASSWORD '{password}';\n\
              ALTER ROLE astro SET statement_timeout = '{STATEMENT_TIMEOUT}';\n\
+             GRANT pg_read_all_stats TO astro;\n\
              SELECT 'CREATE DATABASE astro OWNER astro' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'astro') \\gexec\n\
              SELECT 'CREATE DATABASE astro_vault OWNER astro' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'astro_vault') \\gexec\n"
         ))?;

@@ -1,4 +1,5 @@
-//! Visible progress: which step runs, what it does, how long it takes. Knows nothing of what the steps are.
+//! Visible progress: which step runs, what it does, how long it takes. Knows nothing of what the steps are. Progress goes to stderr, so that
+//! what a command was asked for (figures as JSON, say) has stdout for itself.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +60,7 @@ impl Steps {
         let label = format!("[{}/{}] {what}", self.done, self.total);
         let progress = Progress { detail: Arc::default(), quiet: Arc::default() };
         let started = Instant::now();
-        let terminal = std::io::stdout().is_terminal();
+        let terminal = std::io::stderr().is_terminal();
         let (finished, ticks) = channel::<()>();
         let ticker = std::thread::spawn({
             let (label, progress) = (label.clone(), progress.clone());
@@ -75,9 +76,9 @@ impl Steps {
                     if terminal {
                         draw(true, &label, &progress.detail(), Some(elapsed));
                     } else if told {
-                        print_line(&format!("      still at it, {}: {}", seconds(elapsed), progress.detail()));
+                        tell(&format!("      still at it, {}: {}", seconds(elapsed), progress.detail()));
                     } else {
-                        print_line(&format!("{label} ..."));
+                        tell(&format!("{label} ..."));
                         (told, next) = (true, REMINDER);
                     }
                 }
@@ -92,9 +93,9 @@ impl Steps {
         };
         if terminal {
             draw(true, &label, &detail, Some(started.elapsed()));
-            print_line("");
+            tell("");
         } else {
-            print_line(&line(&label, &detail, Some(started.elapsed())));
+            tell(&line(&label, &detail, Some(started.elapsed())));
         }
         result
     }
@@ -120,9 +121,13 @@ fn draw(terminal: bool, label: &str, detail: &str, elapsed: Option<Duration>) {
     }
     let time = elapsed.map(seconds).unwrap_or_default();
     let text: String = line(label, detail, None).chars().take(WIDTH).collect();
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stderr().lock();
     let _ = write!(out, "\r{text} ... {time}\x1b[K");
     let _ = out.flush();
+}
+
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints without dying of a reader that went away: `up` must still stop its servers in order.

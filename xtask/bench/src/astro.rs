@@ -1,7 +1,10 @@
 //! The binary under measurement: its own database, its own start and end.
 
-use crate::{Options, database::Database};
-use anyhow::{Context, Result, bail};
+use crate::{
+    Options,
+    database::{Database, seconds_of},
+};
+use anyhow::{Context, Result, bail, ensure};
 use nats::{Bus, Feed};
 use projections::Databases;
 use serde::Deserialize;
@@ -16,6 +19,10 @@ use totp_rs::{Algorithm, Secret, TOTP};
 
 /// How long the start may take.
 const START: Duration = Duration::from_secs(60);
+/// How long working off a load may take, how long it is looked at, and the share of a processor that is rest.
+const WORK_OFF: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_secs(1);
+const RESTING: f64 = 0.1;
 /// Connections that look into its database.
 const CONNECTIONS: u32 = 8;
 /// Of the demo accounts.
@@ -146,6 +153,20 @@ impl Astro {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+
+    /// Waits until it has done what earlier loads left to do: what is measured beside it then has the processors for itself.
+    pub(crate) async fn at_rest(&self) -> Result<()> {
+        let pid = self.child.as_ref().and_then(Child::id).context("astro is not running")?.to_string();
+        let begun = Instant::now();
+        loop {
+            let used = seconds_of(&pid)?;
+            tokio::time::sleep(LOOK).await;
+            if seconds_of(&pid)? - used < RESTING * LOOK.as_secs_f64() {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < WORK_OFF, "astro does not come to rest");
+        }
     }
 
     /// Memory that is really used.

@@ -58,7 +58,7 @@ impl Desk {
         let mut wire = Wire::connect(&address).await?;
         let rocket = wire.command(&supplier, Method::POST, "/api/supplier/rockets", &rocket).await?["id"].clone();
         let spaceports = http.get(format!("{address}/api/supplier/spaceports")).header(header::COOKIE, &supplier).send().await?;
-        let spaceport = spaceports.error_for_status()?.json::<Value>().await?[0]["id"].clone();
+        let spaceport = spaceports.error_for_status()?.json::<Value>().await?["items"][0]["id"].clone();
         let mut customers = Vec::new();
         for account in accounts.iter().filter(|account| account.role == "customer").take(CUSTOMERS) {
             customers.push(sign(&http, &session, &account.sign_in()?).await?);
@@ -176,6 +176,7 @@ impl Desk {
 pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
     let (mut rates, mut yardsticks, mut full, mut offered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.runs {
+        astro.at_rest().await?;
         yardsticks.push(pgbench::inserts_per_second(&options.pgbench, astro.database_url(), CLIENTS, RUN).await?);
         let load = desk.sell_all(CLIENTS, None).await?;
         rates.push(load.per_second);

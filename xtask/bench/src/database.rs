@@ -54,6 +54,11 @@ pub(crate) async fn processor_seconds(pool: &PgPool) -> Result<f64> {
     Ok(ticks / TICKS_PER_SECOND)
 }
 
+/// Processor seconds used so far by one process.
+pub(crate) fn seconds_of(process: &str) -> Result<f64> {
+    Ok(stat(process).context("the process is gone")?.own / TICKS_PER_SECOND)
+}
+
 struct Stat {
     parent: u32,
     own: f64,

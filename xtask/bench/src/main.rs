@@ -141,7 +141,7 @@ async fn served(options: &Options) -> Result<Vec<Figure>> {
         let desk = booking::Desk::open(&astro).await.context("preparing launches and customers")?;
         if options.wants(&["view"]) {
             eprintln!("Commit to visible");
-            figures.extend(view::figures(&astro, &desk).await?);
+            figures.extend(view::figures(options, &astro, &desk).await?);
         }
         if options.wants(&["http"]) {
             eprintln!("Bookings over HTTP");
