@@ -56,7 +56,11 @@ impl Together {
                     self.possible.store(false, Ordering::Relaxed);
                     return Ok(Outcome::Apart);
                 }
-                Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => tracing::debug!("Writing together again: {error}"),
+                Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+                    tracing::debug!("Writing together again: {error}");
+                    // Most likely it is over already; the session has to hear of it.
+                    let _ = session.abort_transaction().await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -87,7 +91,8 @@ impl Together {
 fn is_missing(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Command(command) => NO_TRANSACTIONS.contains(&command.code),
-        ErrorKind::Transaction { .. } | ErrorKind::SessionsNotSupported => true,
+        ErrorKind::Transaction { message, .. } => message.contains("not supported by this deployment"),
+        ErrorKind::SessionsNotSupported => true,
         _ => false,
     }
 }

@@ -8,5 +8,6 @@ mod keeping_up;
 mod parking;
 mod rebuilding;
 #[cfg(debug_assertions)]
+mod together;
 mod torture;
 mod world;
