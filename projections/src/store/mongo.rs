@@ -209,20 +209,18 @@ impl MongoStore {
         if !self.trial.is_on() && self.together.run(&self.database, &commands).await? == Outcome::Written {
             return Ok(());
         }
-        let [mut command] = commands;
-        command.insert("ordered", false);
+        let [command] = commands;
         self.run(collection, command).await.map(drop)
     }
 
     /// Runs a bulk `update` command; upserts that lost against a newer document are as good as done. Says how many documents it found.
     async fn update(&self, collection: &str, updates: Vec<Document>) -> Result<i64, StoreFault> {
-        let mut command = bulk(collection, updates);
-        command.insert("ordered", false);
-        self.run(collection, command).await
+        self.run(collection, bulk(collection, updates)).await
     }
 
     async fn run(&self, collection: &str, mut command: Document) -> Result<i64, StoreFault> {
         let wait = i64::try_from(WRITE_WAIT_MAX.as_millis()).unwrap_or(i64::MAX);
+        command.insert("ordered", false);
         command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": wait });
         let answer = self.database.run_command(command).await?;
         let errors = answer.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
