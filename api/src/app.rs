@@ -101,7 +101,8 @@ impl Servers {
         let vault = match config.keys() {
             Ok(folder) => {
                 let url = tls::postgres_url("ASTRO_VAULT_URL", &config.vault_url()?, tls.as_ref())?;
-                Some(Vault::connect(&url, VAULT_CONNECTIONS, keys::master(folder)?).await?)
+                let folder = folder.to_owned();
+                Some(Vault::connect(&url, VAULT_CONNECTIONS, Box::new(move || Ok(keys::master(&folder)?)))?)
             }
             Err(_) => None,
         };

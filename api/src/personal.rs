@@ -26,11 +26,14 @@ const NOTHING: &str = "nothing";
 impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Database(_) | VaultError::Migrate(_) | VaultError::Randomness => Self::unavailable(error),
+            VaultError::Database(_)
+            | VaultError::Migrate(_)
+            | VaultError::Randomness
+            | VaultError::MasterMissing(_)
+            | VaultError::MasterOutdated(_)
+            | VaultError::Masters(_) => Self::unavailable(error),
             VaultError::Erased => Self::not_found(),
-            VaultError::Forged | VaultError::KeyMissing | VaultError::MasterMissing(_) | VaultError::TooLarge(_) | VaultError::Form(_) => {
-                Self::internal(error)
-            }
+            VaultError::Forged | VaultError::KeyMissing | VaultError::TooLarge(_) | VaultError::Form(_) => Self::internal(error),
         }
     }
 }

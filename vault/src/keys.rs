@@ -1,7 +1,7 @@
 //! The vault: each person's data key in a database of its own, and what is done with it.
 
 use crate::{
-    Master, PersonId, Place, VaultError,
+    Master, PersonId, Place, ReadMasters, VaultError,
     blind::blind,
     cipher::{self, DataKey},
     guards::Sealing,
@@ -18,7 +18,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 use uuid::Uuid;
@@ -29,6 +29,8 @@ const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(2);
 const PEOPLE_MAX: usize = 1_000;
 /// Keys wrapped again by one step of a rotation.
 const ROTATION_MAX: i64 = 500;
+/// The code of the trigger that keeps an older master key from wrapping anything.
+const OUTDATED: &str = "AV001";
 /// PostgreSQL's code for a database that does not exist.
 const NO_DATABASE: &str = "3D000";
 /// PostgreSQL's codes for a database that another process has just made.
@@ -40,14 +42,47 @@ pub struct Vault(Arc<Inner>);
 
 struct Inner {
     pool: PgPool,
-    master: Master,
+    masters: Masters,
+    index: hmac::Key,
     held: Held,
     sealing: Sealing,
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("master", &self.0.master).finish_non_exhaustive()
+        f.debug_struct("Vault").field("master", &self.0.masters.known()).finish_non_exhaustive()
+    }
+}
+
+/// The master keys as last read.
+struct Masters {
+    read: ReadMasters,
+    known: RwLock<Arc<Master>>,
+}
+
+impl Masters {
+    fn new(read: ReadMasters) -> Result<Self, VaultError> {
+        let master = read().map_err(VaultError::Masters)?;
+        Ok(Self { read, known: RwLock::new(Arc::new(master)) })
+    }
+
+    fn known(&self) -> Arc<Master> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads them again: others use one that is not known here.
+    fn look(&self) -> Result<Arc<Master>, VaultError> {
+        let master = Arc::new((self.read)().map_err(VaultError::Masters)?);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = master.clone();
+        Ok(master)
+    }
+
+    /// Unwraps a data key that master key `number` wrapped.
+    fn unwrap(&self, number: i32, wrapped: &[u8]) -> Result<DataKey, VaultError> {
+        match self.known().unwrap(number, wrapped) {
+            Err(VaultError::MasterMissing(_)) => self.look()?.unwrap(number, wrapped),
+            unwrapped => unwrapped,
+        }
     }
 }
 
@@ -61,17 +96,20 @@ enum Found {
 type Row = (Uuid, Option<Vec<u8>>, Option<i32>, bool);
 
 impl Vault {
-    /// Over the keys' own database, with at most `connections`. Connects when it is first used.
-    pub async fn connect(url: &str, connections: u32, master: Master) -> Result<Self, VaultError> {
-        Self::with(url, connections, master, Sealing::On).await
+    /// Over the keys' own database, with at most `connections`. Connects when it is first used. The master keys are read now, and again
+    /// whenever others use one that is not known here.
+    pub fn connect(url: &str, connections: u32, masters: ReadMasters) -> Result<Self, VaultError> {
+        Self::with(url, connections, masters, Sealing::On)
     }
 
     /// The same, but what is sealed stays readable: for the control run of a test.
     #[doc(hidden)]
-    pub async fn with(url: &str, connections: u32, master: Master, sealing: Sealing) -> Result<Self, VaultError> {
+    pub fn with(url: &str, connections: u32, masters: ReadMasters, sealing: Sealing) -> Result<Self, VaultError> {
+        let masters = Masters::new(masters)?;
+        let index = masters.known().index.clone();
         let options = PgConnectOptions::from_str(url)?.application_name("astro vault").options([("jit", "off")]);
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECTION_WAIT_MAX).connect_lazy_with(options);
-        Ok(Self(Arc::new(Inner { pool, master, held: Held::default(), sealing })))
+        Ok(Self(Arc::new(Inner { pool, masters, index, held: Held::default(), sealing })))
     }
 
     /// Brings the schema up to date; makes the database when it is missing and this role may.
@@ -146,20 +184,23 @@ impl Vault {
     /// The blind form of `text` among texts of its `kind`, such as `email`: upper and lower case make no difference.
     #[must_use]
     pub fn blind(&self, kind: &str, text: &str) -> Blind {
-        blind(&self.0.master.index, kind, text)
+        blind(&self.0.index, kind, text)
     }
 
     /// A digest of something personal that nobody else can make: to compare with, not to guess from.
     #[must_use]
     pub fn keyed(&self, digest: &[u8; 32]) -> [u8; 32] {
         let mut keyed = [0; 32];
-        keyed.copy_from_slice(hmac::sign(&self.0.master.index, digest).as_ref());
+        keyed.copy_from_slice(hmac::sign(&self.0.index, digest).as_ref());
         keyed
     }
 
-    /// Wraps every data key that an older master key wrapped with the newest one; says how many. May be stopped and run again.
+    /// Wraps every data key that an older master key wrapped with the newest one; says how many. From its beginning on no older one wraps
+    /// anything, in whatever process. May be stopped and run again.
     pub async fn rotate(&self) -> Result<u64, VaultError> {
-        let newest = self.0.master.newest;
+        let known = self.0.masters.known();
+        let newest = known.newest;
+        sqlx::query("UPDATE masters SET newest = $1 WHERE newest < $1").bind(newest).execute(&self.0.pool).await?;
         let mut done = 0;
         loop {
             let rows: Vec<(Uuid, Vec<u8>, i32)> =
@@ -173,7 +214,7 @@ impl Vault {
             }
             let mut wrapped = Vec::with_capacity(rows.len());
             for (_, old, master) in &rows {
-                wrapped.push(self.0.master.wrap(&self.0.master.unwrap(*master, old)?)?);
+                wrapped.push(known.wrap(&known.unwrap(*master, old)?)?);
             }
             let (people, masters): (Vec<Uuid>, Vec<i32>) = rows.iter().map(|(person, _, master)| (*person, *master)).unzip();
             done += sqlx::query(
@@ -197,19 +238,32 @@ impl Vault {
             Found::Erased => return Err(VaultError::Erased),
             Found::None => {}
         }
-        let wrapped = self.0.master.wrap(&cipher::random()?)?;
-        sqlx::query("INSERT INTO data_keys (person, wrapped, master) VALUES ($1, $2, $3) ON CONFLICT (person) DO NOTHING")
-            .bind(person.0)
-            .bind(wrapped)
-            .bind(self.0.master.newest)
-            .execute(&self.0.pool)
-            .await?;
+        let key = cipher::random()?;
+        match self.keep(person, &key, &self.0.masters.known()).await {
+            Err(VaultError::MasterOutdated(_)) => {
+                let newer = self.0.masters.look()?;
+                self.keep(person, &key, &newer).await?;
+            }
+            kept => kept?,
+        }
         // Another process may have made one first: what is stored counts.
         match self.find(person).await? {
             Found::Key(key) => Ok(key),
             Found::Erased => Err(VaultError::Erased),
             Found::None => Err(VaultError::KeyMissing),
         }
+    }
+
+    /// Stores a key for a person who has none.
+    async fn keep(&self, person: PersonId, key: &DataKey, master: &Master) -> Result<(), VaultError> {
+        sqlx::query("INSERT INTO data_keys (person, wrapped, master) VALUES ($1, $2, $3) ON CONFLICT (person) DO NOTHING")
+            .bind(person.0)
+            .bind(master.wrap(key)?)
+            .bind(master.newest)
+            .execute(&self.0.pool)
+            .await
+            .map_err(|error| if code(&error).as_deref() == Some(OUTDATED) { VaultError::MasterOutdated(master.newest) } else { error.into() })?;
+        Ok(())
     }
 
     async fn find(&self, person: PersonId) -> Result<Found, VaultError> {
@@ -237,7 +291,7 @@ impl Vault {
                 let person = PersonId(person);
                 let found = match (wrapped, master) {
                     (Some(wrapped), Some(master)) if !erased => {
-                        let key = Arc::new(self.0.master.unwrap(master, &wrapped)?);
+                        let key = Arc::new(self.0.masters.unwrap(master, &wrapped)?);
                         self.0.held.put(person, key.clone(), read_at);
                         Found::Key(key)
                     }

@@ -15,7 +15,7 @@ mod place;
 
 pub use domain::sealed::{Blind, Sealed};
 pub use keys::Vault;
-pub use master::Master;
+pub use master::{Master, ReadMasters};
 pub use place::{PersonId, Place};
 
 /// A value could not be sealed or opened.
@@ -39,6 +39,12 @@ pub enum VaultError {
     /// A key was wrapped by a master key that is not at hand.
     #[error("master key {0} is missing")]
     MasterMissing(i32),
+    /// A newer master key is in use, which is not at hand: this one wraps no more.
+    #[error("a newer master key than {0} is in use, and is missing here")]
+    MasterOutdated(i32),
+    /// The master keys cannot be read.
+    #[error("the master keys cannot be read: {0}")]
+    Masters(Box<dyn std::error::Error + Send + Sync>),
     /// The value is larger than what is sealed.
     #[error("a value of {0} bytes is too large to seal")]
     TooLarge(usize),

@@ -6,11 +6,14 @@ use crate::{
 };
 use aes_kw::{KeyInit, KwpAes256};
 use aws_lc_rs::hmac;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, error::Error, fmt};
 use zeroize::Zeroizing;
 
 /// Bytes of a wrapped data key: eight more than its own.
 const WRAPPED_BYTES: usize = KEY_BYTES + 8;
+
+/// Reads the master keys from where they are kept.
+pub type ReadMasters = Box<dyn Fn() -> Result<Master, Box<dyn Error + Send + Sync>> + Send + Sync>;
 
 /// The master keys by number; the highest wraps, all of them unwrap.
 pub struct Master {

@@ -223,8 +223,9 @@ impl World {
         let mut config = place.config();
         change(&mut config);
         let mut servers = Servers::connect(&config).await.unwrap();
-        let master = keys::master(&place.keys).unwrap();
-        servers.vault = Some(Vault::with(&config.vault_url().unwrap(), 4, master, sealing).await.unwrap());
+        let keys = place.keys.clone();
+        let masters = Box::new(move || Ok(keys::master(&keys)?));
+        servers.vault = Some(Vault::with(&config.vault_url().unwrap(), 4, masters, sealing).unwrap());
         let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mailbox = Some("127.0.0.1:0".parse().unwrap());

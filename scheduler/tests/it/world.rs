@@ -119,8 +119,8 @@ impl World {
         let executor = Executor::start(pool.clone(), wake, Limits { shards: 2, ..Limits::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mail_port = listener.local_addr().unwrap().port();
-        let master = Master::new([(1, [1; 32])], &[2; 32]).unwrap();
-        let vault = Vault::connect(&format!("{url}_vault"), 4, master).await.unwrap();
+        let masters = Box::new(|| Ok(Master::new([(1, [1; 32])], &[2; 32]).unwrap()));
+        let vault = Vault::connect(&format!("{url}_vault"), 4, masters).unwrap();
         vault.migrate().await.unwrap();
         let mailbox = Mailbox::new(&mongo, vault.clone());
         let until = servers.clone();
