@@ -262,7 +262,9 @@ impl Vault {
             .bind(master.newest)
             .execute(&self.0.pool)
             .await
-            .map_err(|error| if code(&error).as_deref() == Some(OUTDATED) { VaultError::MasterOutdated(master.newest) } else { error.into() })?;
+            .map_err(
+                |error| if code(&error).as_deref() == Some(OUTDATED) { VaultError::MasterOutdated(master.newest) } else { error.into() },
+            )?;
         Ok(())
     }
 
