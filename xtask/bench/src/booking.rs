@@ -21,7 +21,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval_at};
 
 /// Seats of the largest launch.
 const SEATS: usize = ROWS_MAX * SEATS_PER_ROW;
@@ -109,7 +109,7 @@ impl Desk {
         Ok([hold, name, milliseconds(asked)])
     }
 
-    /// All clients sell one launch after another, as fast as they are answered, or `per_second` bookings a second between them.
+    /// All clients sell one launch after another, as fast as they are answered, or `per_second` bookings a second between them, evenly.
     async fn sell_all(&self, clients: usize, per_second: Option<f64>) -> Result<Load> {
         let mut wires = Vec::new();
         for _ in 0..clients {
@@ -120,13 +120,14 @@ impl Desk {
             let launch: Arc<str> = self.launch().await?.into();
             let next = Arc::new(AtomicUsize::new(0));
             let begun = Instant::now();
-            let tasks = wires.drain(..).map(|mut wire| {
+            let tasks = wires.drain(..).enumerate().map(|(client, mut wire)| {
                 let (desk, launch, next) = (self.clone(), launch.clone(), next.clone());
                 let pace = per_second.map(|rate| Duration::from_secs_f64(clients as f64 / rate));
                 tokio::spawn(async move {
                     let mut latencies = Vec::new();
                     let mut turns = pace.map(|pace| {
-                        let mut turns = interval(pace);
+                        let turn = pace.mul_f64(client as f64 / clients as f64);
+                        let mut turns = interval_at((begun + turn).into(), pace);
                         turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
                         turns
                     });
@@ -184,6 +185,7 @@ pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Re
     }
     let rate = median(&mut rates);
     for _ in 0..options.runs {
+        astro.at_rest().await?;
         offered.extend(desk.sell_all(CLIENTS, Some(OFFERED * rate / COMMANDS as f64)).await?.latencies);
     }
     let without_views = desk.sell_without_views(astro, options.runs).await?;

@@ -11,7 +11,7 @@ use crate::{
 use anyhow::{Result, ensure};
 use projections::CustomerViews;
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 /// Events offered in a second, each by a hold over HTTP.
 const EVENTS_PER_SECOND: usize = 500;
@@ -60,11 +60,13 @@ async fn once(astro: &Astro, desk: &Desk) -> Result<Vec<f64>> {
     let launches: Arc<[String]> = launches.into();
     let total = EVENTS_PER_SECOND * SECONDS;
     ensure!(total <= LAUNCHES * ROWS_MAX * SEATS_PER_ROW, "more holds than seats");
-    let mut tasks = Vec::new();
+    let (mut tasks, begun) = (Vec::new(), Instant::now());
     for client in 0..CLIENTS {
         let (desk, launches, mut wire) = (desk.clone(), launches.clone(), desk.wire().await?);
         tasks.push(tokio::spawn(async move {
-            let mut turns = interval(Duration::from_secs_f64(CLIENTS as f64 / EVENTS_PER_SECOND as f64));
+            let turn = Duration::from_secs_f64(1.0 / EVENTS_PER_SECOND as f64);
+            let clients = u32::try_from(CLIENTS)?;
+            let mut turns = interval_at(begun + turn * u32::try_from(client)?, turn * clients);
             turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
             for n in (client..total).step_by(CLIENTS) {
                 turns.tick().await;
