@@ -65,8 +65,10 @@ const CAUGHT_UP_WITHIN: u64 = 1_000;
 pub struct Servers {
     /// The event store, for an executor alone, so that nothing else keeps commands waiting.
     pub appending: PgPool,
-    /// The event store and the Postgres views, for everything else.
+    /// The event store and the Postgres views, for everything else that is waited for.
     pub pool: PgPool,
+    /// The same for what follows the log: an answer on one of these connections is noticed by threads that may have to wait.
+    following: PgPool,
     /// The bus.
     pub bus: Bus,
     /// The log.
@@ -89,10 +91,11 @@ impl Servers {
         let tls = Tls::load(config)?;
         let url = tls::postgres_url("ASTRO_POSTGRES_URL", config.postgres_url()?, tls.as_ref())?;
         let (nats, mongo) = (config.nats_url()?, config.mongo_url()?);
-        let appending = config.postgres_connections / 3;
+        let third = config.postgres_connections / 3;
         let down = "ASTRO_POSTGRES_URL: Postgres cannot be reached";
-        let pool = commands::connect(&url, config.postgres_connections - appending).await.context(down)?;
-        let appending = commands::connect_to_append(&url, appending).await.context(down)?;
+        let pool = commands::connect(&url, config.postgres_connections - 2 * third).await.context(down)?;
+        let following = commands::connect(&url, third).await.context(down)?;
+        let appending = commands::connect_to_append(&url, third).await.context(down)?;
         let over = tls::nats("ASTRO_NATS_URL", nats, tls.as_ref())?;
         let bus = Bus::connect_over(nats, &config.prefix, over).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
         let mongo = mongo::connect(mongo, &config.prefix, tls.as_ref()).await?;
@@ -106,7 +109,14 @@ impl Servers {
             }
             Err(_) => None,
         };
-        Ok(Self { appending, pool, wake: Wake::over(bus.clone()), bus, feed, mongo, databases, vault, tls })
+        Ok(Self { appending, pool, following, wake: Wake::over(bus.clone()), bus, feed, mongo, databases, vault, tls })
+    }
+
+    /// The same servers for what follows the log.
+    pub(crate) fn behind(&self) -> Self {
+        let (pool, bus) = (self.following.clone(), self.bus.clone());
+        let feed = Feed::new(pool.clone(), Some(bus));
+        Self { databases: self.databases.over(pool.clone(), feed.clone()), pool, feed, ..self.clone() }
     }
 
     /// The keys of persons, where this process has a master key.
@@ -242,7 +252,7 @@ impl App {
             views,
             databases: servers.databases.clone(),
             rebuilds: Rebuilds::default(),
-            gateway: Arc::new(TestGateway::new(&system)),
+            gateway: Arc::new(TestGateway::new(&servers.pool)),
             notifications: Notifications::new(&system, servers.vault()?.clone()),
             mailbox: if mailbox { Some(Mailbox::new(&system, servers.vault()?.clone())) } else { None },
             live: Live::new(read),

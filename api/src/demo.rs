@@ -199,7 +199,7 @@ pub async fn sell(servers: &Servers, executor: &Executor, keys: Keys, bookings: 
     let locked =
         Passwords::new(Arc::new(keys))?.hash(&hex(&unknown)).await.map_err(|error| anyhow::anyhow!("hash a password: {error:?}"))?;
     let own = accounts.by_email(&Email::new("ada@demo.astro.example")?).await?;
-    let gateway = TestGateway::new(&servers.mongo.system);
+    let gateway = TestGateway::new(&servers.pool);
     let policies = scheduler::policies::in_force(executor).await?;
     for n in 0..bookings {
         let customer = match &own {

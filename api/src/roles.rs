@@ -22,6 +22,7 @@ use scheduler::{Mailbox, Mailer, Scheduler, payment::TestGateway};
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
+    runtime::{Builder, Handle, Runtime},
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinSet,
@@ -31,35 +32,71 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a process may take to stop, all stages together.
 const STOP_FOR: Duration = Duration::from_secs(9);
+/// How nice the threads behind are: where processors are scarce they get about a tenth of what threads that answer requests get.
+const NICENESS: i32 = 10;
 
 /// Tasks that stop together.
 #[derive(Debug, Default)]
 struct Stage {
     stop: CancellationToken,
     tasks: JoinSet<(&'static str, Result<()>)>,
+    /// Where its tasks run, if not where requests are answered.
+    on: Option<Handle>,
 }
 
 impl Stage {
     fn run(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
-        self.tasks.spawn(async move { (name, task.await) });
+        let task = async move { (name, task.await) };
+        match &self.on {
+            Some(behind) => self.tasks.spawn_on(task, behind),
+            None => self.tasks.spawn(task),
+        };
+    }
+}
+
+/// Threads for what follows the log: who waits for an answer has the processors first.
+#[derive(Debug)]
+struct Behind(Option<Runtime>);
+
+impl Behind {
+    fn start() -> Result<Self> {
+        let be_nice = || {
+            if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+                tracing::debug!("A thread behind is as important as any: {error}");
+            }
+        };
+        let runtime = Builder::new_multi_thread().enable_all().thread_name("astro-behind").on_thread_start(be_nice).build();
+        Ok(Self(Some(runtime.context("start the threads behind")?)))
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
 /// The stages of a process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roles {
     web: Stage,
     work: Stage,
     views: Stage,
     log: Stage,
     lines: Stage,
+    /// Where work and views run.
+    _behind: Behind,
 }
 
 impl Roles {
     /// A process that keeps its log lines, where there are some to keep.
-    #[must_use]
-    pub fn new(servers: &Servers, lines: Option<Lines>) -> Self {
-        let mut roles = Self::default();
+    pub fn new(servers: &Servers, lines: Option<Lines>) -> Result<Self> {
+        let behind = Behind::start()?;
+        let on_it = || Stage { on: behind.0.as_ref().map(|runtime| runtime.handle().clone()), ..Stage::default() };
+        let (web, work, views, log, lines_kept) = (Stage::default(), on_it(), on_it(), Stage::default(), Stage::default());
+        let mut roles = Self { web, work, views, log, lines: lines_kept, _behind: behind };
         if let Some(lines) = lines {
             let (system, stop) = (servers.mongo.system.clone(), roles.lines.stop.clone());
             roles.lines.run("logs", async move {
@@ -67,7 +104,7 @@ impl Roles {
                 Ok(())
             });
         }
-        roles
+        Ok(roles)
     }
 
     /// Tells the figures of this process, where somebody may ask for them.
@@ -134,7 +171,7 @@ impl Roles {
 
     /// Keeps the views of a projection up to date.
     pub fn project(&mut self, servers: &Servers, projection: Projection) {
-        let (databases, stop) = (servers.databases.clone(), self.views.stop.clone());
+        let (databases, stop) = (servers.behind().databases, self.views.stop.clone());
         let (position, _) = watch::channel(0);
         tracing::info!("Keeping the {projection} views up to date");
         self.views.run("project", async move {
@@ -150,11 +187,12 @@ impl Roles {
         let mailer = Mailer::new(smtp_url, &config.mail_from, site, authority.as_deref()).context(unfit)?;
         let system = servers.mongo.system.clone();
         let addresses = Addresses::new(Accounts::new(&system, servers.vault()?.clone()), executor.clone(), Erasure::new(servers)?);
+        let Servers { pool, feed, .. } = servers.behind();
         let scheduler = Scheduler {
             executor,
-            pool: servers.pool.clone(),
-            feed: servers.feed.clone(),
-            gateway: Arc::new(TestGateway::new(&system)),
+            feed,
+            gateway: Arc::new(TestGateway::new(&pool)),
+            pool,
             vault: servers.vault()?.clone(),
             mongo: system,
             mailer,
@@ -212,7 +250,7 @@ impl Roles {
         for (name, stage) in
             [("requests", self.web), ("work", self.work), ("views", self.views), ("log", self.log), ("log lines", self.lines)]
         {
-            let Stage { stop, mut tasks } = stage;
+            let Stage { stop, mut tasks, .. } = stage;
             stop.cancel();
             if timeout_at(deadline, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
                 tracing::warn!("The stage {name} did not stop in time and is cut off");
@@ -260,7 +298,7 @@ pub async fn all(
 ) -> Result<(Roles, App)> {
     migrate(servers).await?;
     commands::check_forms(&servers.pool).await.context("start on this log")?;
-    let mut roles = Roles::new(servers, lines);
+    let mut roles = Roles::new(servers, lines)?;
     let mut smtp_url = config.smtp_url().map(str::to_owned);
     if let Some(address) = mailbox {
         let inbox = TcpListener::bind(address).await.with_context(|| format!("--mailbox: listen on {address}"))?;
@@ -291,7 +329,7 @@ pub async fn one(
     mailbox: Option<SocketAddr>,
     lines: Option<Lines>,
 ) -> Result<Roles> {
-    let mut roles = Roles::new(servers, lines);
+    let mut roles = Roles::new(servers, lines)?;
     let core = service == Service::Core;
     if let Some(address) = mailbox {
         ensure!(core, "--mailbox is for the core service, which shows it");

@@ -5,7 +5,6 @@ use crate::{
     hash::{Body, Hash},
 };
 use domain::{Decider, UnknownEvent, upcast};
-use nats::Moment;
 use sqlx::{
     PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
@@ -119,7 +118,6 @@ impl std::fmt::Display for Key {
 pub(crate) struct Rows {
     events: Events,
     commands: Commands,
-    timers: Timers,
 }
 
 #[derive(Default)]
@@ -148,15 +146,6 @@ struct Commands {
     refusal: Vec<Option<String>>,
 }
 
-#[derive(Default)]
-struct Timers {
-    stream: Vec<Key>,
-    kind: Vec<&'static str>,
-    subject: Vec<String>,
-    due_at: Vec<Moment>,
-    event_id: Vec<Uuid>,
-}
-
 /// One event to append.
 pub(crate) struct NewEvent<'a> {
     pub(crate) stream: &'a Key,
@@ -176,8 +165,8 @@ pub(crate) fn stored(sequence: u64) -> i64 {
 }
 
 impl Rows {
-    /// Adds an event; says under which id.
-    pub(crate) fn event(&mut self, event: NewEvent<'_>) -> Uuid {
+    /// Adds an event, under a new id.
+    pub(crate) fn event(&mut self, event: NewEvent<'_>) {
         let event_id = Uuid::now_v7();
         let event_version = event.event_version.to_string();
         let body = Body {
@@ -206,23 +195,6 @@ impl Rows {
         columns.causation_id.push(event.causation_id);
         columns.actor.push(event.actor.clone());
         columns.traceparent.push(event.traceparent.cloned());
-        event_id
-    }
-
-    /// Adds a timer that belongs to the event `event_id`, unless that has the same one already.
-    pub(crate) fn timer(&mut self, stream: &Key, timer: domain::Timer, event_id: Uuid) {
-        let columns = &mut self.timers;
-        let mut of_event = columns.event_id.iter().enumerate().rev().take_while(|(_, id)| **id == event_id);
-        let is_same =
-            |n: usize| columns.kind[n] == timer.kind && columns.subject[n] == timer.subject && columns.due_at[n].0 == timer.due_at;
-        if of_event.any(|(n, _)| is_same(n)) {
-            return;
-        }
-        columns.stream.push(stream.clone());
-        columns.kind.push(timer.kind);
-        columns.subject.push(timer.subject);
-        columns.due_at.push(Moment(timer.due_at));
-        columns.event_id.push(event_id);
     }
 
     /// Adds the outcome of a command: it moved `stream` from `before` to `after`, or was refused there.
@@ -243,7 +215,7 @@ impl Rows {
 
     /// Takes back what a command wrote that failed half-way.
     pub(crate) fn truncate(&mut self, mark: Mark) {
-        let Self { events, commands, timers } = self;
+        let Self { events, commands } = self;
         events.stream.truncate(mark.events);
         events.sequence.truncate(mark.events);
         events.event_type.truncate(mark.events);
@@ -262,16 +234,11 @@ impl Rows {
         commands.first_sequence.truncate(mark.commands);
         commands.last_sequence.truncate(mark.commands);
         commands.refusal.truncate(mark.commands);
-        timers.stream.truncate(mark.timers);
-        timers.kind.truncate(mark.timers);
-        timers.subject.truncate(mark.timers);
-        timers.due_at.truncate(mark.timers);
-        timers.event_id.truncate(mark.timers);
     }
 
     /// How much is written so far.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { events: self.events.sequence.len(), commands: self.commands.command_id.len(), timers: self.timers.kind.len() }
+        Mark { events: self.events.sequence.len(), commands: self.commands.command_id.len() }
     }
 }
 
@@ -280,7 +247,6 @@ impl Rows {
 pub(crate) struct Mark {
     events: usize,
     commands: usize,
-    timers: usize,
 }
 
 /// How an append ended.
@@ -316,17 +282,9 @@ const COMMANDS: &str = " INSERT INTO command_log (command_id, request_hash, stre
 // The scalar subquery with LIMIT keeps the planner from hashing the whole table for it.
 const IF_STILL_SO: &str = " WHERE fs <= ls OR (SELECT e.sequence FROM events e \
     WHERE e.aggregate_type = st AND e.aggregate_id = si AND e.sequence = fs LIMIT 1) IS NULL";
-const TIMERS_AND: &str = ", waiting AS (\
-    INSERT INTO timers (stream_type, stream_id, kind, subject, due_at, event_id) \
-    SELECT unnest($21::text[]), unnest($22::text[]), unnest($23::text[]), unnest($24::text[]), unnest($25::timestamptz[]), \
-        unnest($26::uuid[]))";
-
-/// The statement without and with timers, of each the one for commands that all cause events and the one for others. What has no rows is
-/// left out: it would cost as much as what has some.
-static APPEND: LazyLock<[[String; 2]; 2]> = LazyLock::new(|| {
-    ["", TIMERS_AND].map(|timers| {
-        ["".to_owned(), format!("{IF_STILL_SO} RETURNING command_id")].map(|checked| format!("{EVENTS_AND}{timers}{COMMANDS}{checked}"))
-    })
+/// The statement for commands that all cause events, and the one for others.
+static APPEND: LazyLock<[String; 2]> = LazyLock::new(|| {
+    ["".to_owned(), format!("{IF_STILL_SO} RETURNING command_id")].map(|checked| format!("{EVENTS_AND}{COMMANDS}{checked}"))
 });
 
 /// Writes everything in one statement: one round trip, one commit. Which commands are in it is its own answer: the command log may have
@@ -346,13 +304,12 @@ pub(crate) async fn append(connection: &mut PgConnection, rows: &Rows, guards: G
 
 /// Says which commands it recorded, where they had to be checked.
 async fn insert(connection: &mut PgConnection, rows: &Rows, checked: bool) -> Result<Vec<Uuid>, sqlx::Error> {
-    let Rows { events, commands, timers } = rows;
+    let Rows { events, commands } = rows;
     let types = |streams: &[Key]| streams.iter().map(|key| key.stream_type).collect::<Vec<_>>();
     fn ids(streams: &[Key]) -> Vec<&str> {
         streams.iter().map(|key| &*key.stream_id).collect()
     }
-    let with_timers = !timers.kind.is_empty();
-    let append = sqlx::query_scalar(&APPEND[usize::from(with_timers)][usize::from(checked)])
+    sqlx::query_scalar(&APPEND[usize::from(checked)])
         .bind(types(&events.stream))
         .bind(ids(&events.stream))
         .bind(&events.sequence)
@@ -372,19 +329,9 @@ async fn insert(connection: &mut PgConnection, rows: &Rows, checked: bool) -> Re
         .bind(ids(&commands.stream))
         .bind(&commands.first_sequence)
         .bind(&commands.last_sequence)
-        .bind(&commands.refusal);
-    let append = if with_timers {
-        append
-            .bind(types(&timers.stream))
-            .bind(ids(&timers.stream))
-            .bind(&timers.kind)
-            .bind(&timers.subject)
-            .bind(&timers.due_at)
-            .bind(&timers.event_id)
-    } else {
-        append
-    };
-    append.fetch_all(connection).await
+        .bind(&commands.refusal)
+        .fetch_all(connection)
+        .await
 }
 
 fn judge(error: sqlx::Error) -> Appended {

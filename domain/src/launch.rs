@@ -1091,8 +1091,12 @@ impl Decider for Launch {
             }
         }
     }
+}
 
-    fn timers(event: &Event) -> Vec<Timer> {
+impl Launch {
+    /// When the launch wants to be looked at again because of `event`.
+    #[must_use]
+    pub fn timers(event: &Event) -> Vec<Timer> {
         let reviews = |moments: &[Timestamp]| {
             moments.iter().map(|due_at| Timer { kind: REVIEW_VIABILITY, subject: String::new(), due_at: *due_at }).collect()
         };

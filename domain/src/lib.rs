@@ -55,11 +55,6 @@ pub trait Decider: Default + Debug + Clone + Serialize + DeserializeOwned + Send
     /// Applies one recorded event. Never fails: it already happened.
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
-
-    /// Timers to store in the same transaction as `event`.
-    fn timers(_event: &Self::Event) -> Vec<Timer> {
-        Vec::new()
-    }
 }
 
 /// The stored name and form of an event.

@@ -133,6 +133,12 @@ impl Databases {
         Self { pool, mongo, feed, local: Local::default(), trial: Trial::default() }
     }
 
+    /// The same over other connections to Postgres. What is kept up to date by one is told to readers of the other.
+    #[must_use]
+    pub fn over(&self, pool: PgPool, feed: Feed) -> Self {
+        Self { pool, feed, ..self.clone() }
+    }
+
     /// The same, with faults that a test makes. What is kept up to date here is not told to readers in the same process.
     #[doc(hidden)]
     #[cfg(debug_assertions)]

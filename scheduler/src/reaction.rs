@@ -1,8 +1,12 @@
-//! Follows the log and queues the work that events ask for, in one transaction with how far it has read: every event is acted on, and
-//! what was queued twice is queued once. Doing the work is left to the jobs. Unlike a projection this is never rebuilt.
+//! Follows the log, queues the work that events ask for and sets their timers, in one transaction with how far it has read: every event is
+//! acted on, and what was queued twice is queued once. Doing the work is left to the jobs, and what is due to the timers. Unlike a projection this is never rebuilt.
 
 use crate::job::{DOUBT_AFTER, Work};
-use domain::{AnyEvent, customer, launch::Event};
+use commands::timers::{self, Timer};
+use domain::{
+    AnyEvent, Decider, customer,
+    launch::{Event, Launch},
+};
 use jiff::Timestamp;
 use nats::{Envelope, Feed, FeedError, Follower, Moment};
 use sqlx::PgPool;
@@ -55,7 +59,7 @@ impl Reactions {
     pub(crate) async fn react_on(&mut self) -> Result<Reacted, ReactionError> {
         let events = self.follower.next_batch(BATCH_EVENTS_MAX, BATCH_WAIT_MAX).await?;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(Reacted::Jobs(0)) };
-        let mut jobs = Jobs::default();
+        let (mut jobs, mut timers) = (Jobs::default(), Vec::new());
         for envelope in &events {
             let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get())
                 .map_err(|error| ReactionError::Unreadable { position: envelope.position, error })?;
@@ -63,6 +67,7 @@ impl Reactions {
                 for (work, run_at) in react(envelope, event) {
                     jobs.push(envelope, part, &work, run_at)?;
                 }
+                timers.extend(timers_of(envelope, event));
             }
         }
         let mut transaction = self.pool.begin_with(BEGIN).await?;
@@ -79,6 +84,7 @@ impl Reactions {
         if count > 0 {
             jobs.queue(&mut transaction).await?;
         }
+        timers::set(&mut transaction, &timers).await?;
         transaction.commit().await?;
         self.position = last;
         Ok(Reacted::Jobs(count))
@@ -127,6 +133,20 @@ fn react(envelope: &Envelope, event: &AnyEvent) -> Vec<(Work, Timestamp)> {
         | Event::PaymentDeclined { .. }
         | Event::RefundFailed { .. } => vec![],
     }
+}
+
+/// When the stream wants to be looked at again because of the event. Pure.
+fn timers_of(envelope: &Envelope, event: &AnyEvent) -> Vec<Timer> {
+    let AnyEvent::Launch(event) = event else { return vec![] };
+    let timer = |timer: domain::Timer| Timer {
+        stream_type: Launch::NAME.to_owned(),
+        stream_id: envelope.stream_id.clone(),
+        kind: timer.kind.to_owned(),
+        subject: timer.subject,
+        due_at: timer.due_at,
+        event_id: envelope.event_id,
+    };
+    Launch::timers(event).into_iter().map(timer).collect()
 }
 
 /// Jobs by column, as the statement takes them.

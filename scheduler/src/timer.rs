@@ -4,7 +4,7 @@ use crate::policies;
 use commands::{
     Ask, Executor, Failure,
     clock::Clock,
-    timers::{self, DueTimer},
+    timers::{self, Timer},
 };
 use domain::{
     Actor, Decider,
@@ -47,9 +47,9 @@ pub(crate) async fn fire_due(executor: &Executor, pool: &PgPool, clock: &dyn Clo
             let policies = &policies;
             async move { fire(executor, &timer, policies, now).await.then_some(timer) }
         });
-        let outcomes: Vec<Option<DueTimer>> = stream::iter(firing).buffer_unordered(IN_FLIGHT_MAX).collect().await;
+        let outcomes: Vec<Option<Timer>> = stream::iter(firing).buffer_unordered(IN_FLIGHT_MAX).collect().await;
         let late = outcomes.iter().filter(|outcome| outcome.is_none()).count();
-        let done: Vec<DueTimer> = outcomes.into_iter().flatten().collect();
+        let done: Vec<Timer> = outcomes.into_iter().flatten().collect();
         timers::fired(pool, &done, now).await?;
         fired += done.len();
         left += late;
@@ -66,8 +66,8 @@ pub(crate) async fn next_look(pool: &PgPool, clock: &dyn Clock) -> Duration {
 }
 
 /// Whether the timer has done its work.
-async fn fire(executor: &Executor, timer: &DueTimer, policies: &domain::policy::Policies, now: Timestamp) -> bool {
-    let DueTimer { stream_type, stream_id, kind, subject, due_at, event_id } = timer;
+async fn fire(executor: &Executor, timer: &Timer, policies: &domain::policy::Policies, now: Timestamp) -> bool {
+    let Timer { stream_type, stream_id, kind, subject, due_at, event_id } = timer;
     let unknown = || {
         tracing::error!(stream = %format!("{stream_type}/{stream_id}"), "A timer of kind {kind} is not known here; it is left alone");
         false

@@ -46,7 +46,7 @@ const TIMER: &str = "INSERT INTO timers (stream_type, stream_id, kind, subject, 
     VALUES ('t', 'x', 'k', 's', now(), gen_random_uuid())";
 
 /// Each statement, and who may.
-const TABLE: [(&str, &str); 33] = [
+const TABLE: [(&str, &str); 36] = [
     ("SELECT * FROM recorded LIMIT 1", EVERYBODY),
     ("SELECT * FROM events LIMIT 1", EVERYBODY),
     (EVENT, APPENDS),
@@ -57,7 +57,7 @@ const TABLE: [(&str, &str); 33] = [
     ("ALTER TABLE events DISABLE TRIGGER ALL", NOBODY),
     (COMMAND, APPENDS),
     ("UPDATE command_log SET refusal = NULL", NOBODY),
-    (TIMER, APPENDS),
+    (TIMER, "scheduler"),
     ("UPDATE timers SET fired_at = now()", "scheduler"),
     ("UPDATE timers SET due_at = now()", NOBODY),
     ("DELETE FROM timers", NOBODY),
@@ -67,6 +67,9 @@ const TABLE: [(&str, &str); 33] = [
     ("DELETE FROM snapshots", APPENDS),
     ("SELECT * FROM scheduler.jobs", "scheduler"),
     ("DELETE FROM scheduler.jobs", "scheduler"),
+    ("SELECT * FROM test_gateway.payments", "customer scheduler"),
+    ("SELECT * FROM test_gateway.refunds", "scheduler"),
+    ("UPDATE test_gateway.payments SET amount = 0", NOBODY),
     ("SELECT * FROM operations.launches", "supplier employee core"),
     ("SELECT * FROM operations.launches_v1", "core projector"),
     ("UPDATE operations.launches_v1 SET position = 0", "core projector"),
@@ -341,20 +344,20 @@ async fn every_part_serves_alone_with_its_own_login_and_keys() {
     let personal = keys_for(&place, "personal", &PERSONAL);
     let servers = Servers::connect(&given("sequencer", &personal)).await.unwrap();
     roles::check_schema(&servers).await.unwrap();
-    let mut sequencer = Roles::new(&servers, None);
+    let mut sequencer = Roles::new(&servers, None).unwrap();
     sequencer.sequence(&servers);
     parts.push(Part::run(servers, sequencer));
     for projection in Projection::ALL {
         let servers = Servers::connect(&given(&format!("project_{projection}"), &personal)).await.unwrap();
         roles::check_schema(&servers).await.unwrap();
-        let mut projector = Roles::new(&servers, None);
+        let mut projector = Roles::new(&servers, None).unwrap();
         projector.project(&servers, projection);
         parts.push(Part::run(servers, projector));
     }
     let config = given("scheduler", &personal);
     let servers = Servers::connect(&config).await.unwrap();
     roles::check_schema(&servers).await.unwrap();
-    let mut scheduler = Roles::new(&servers, None);
+    let mut scheduler = Roles::new(&servers, None).unwrap();
     scheduler.schedule(&servers, &config, servers.executor(), "smtp://127.0.0.1:9", "http://127.0.0.1").unwrap();
     parts.push(Part::run(servers, scheduler));
     let checking = keys_for(&place, "checking", &CHECKING);

@@ -209,7 +209,7 @@ impl<D: Decider> Job for Put<D> {
                 }
                 for (event, payload) in events.iter().zip(payloads) {
                     hot.version += 1;
-                    let event_id = rows.event(NewEvent {
+                    rows.event(NewEvent {
                         stream: key,
                         sequence: hot.version,
                         event_type: event.name(),
@@ -221,9 +221,6 @@ impl<D: Decider> Job for Put<D> {
                         actor,
                         traceparent: traceparent.as_ref(),
                     });
-                    for timer in D::timers(event) {
-                        rows.timer(key, timer, event_id);
-                    }
                     hot.state = std::mem::take(&mut hot.state).evolve(event);
                 }
                 rows.command(ask.command_id, ask.request_hash, key, before, hot.version, None);

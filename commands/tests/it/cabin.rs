@@ -1,14 +1,10 @@
 //! A small decider for the tests: a cabin with so many seats, of which anyone may take the next.
 
 use domain::{
-    Decider, Named, Timer,
+    Decider, Named,
     upcast::{OldForm, Step},
 };
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-
-/// The timer that asks whether one is still there.
-pub const CHECK: &str = "check";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Id(pub u32);
@@ -23,7 +19,6 @@ pub enum Command {
     Open { seats: u32 },
     Take { who: String },
     Leave { seat: u32 },
-    TakeUntil { who: String, until: Timestamp },
     Panic,
 }
 
@@ -31,7 +26,7 @@ pub enum Command {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     Opened { seats: u32 },
-    Taken { seat: u32, who: String, until: Option<Timestamp> },
+    Taken { seat: u32, who: String },
     Left { seat: u32 },
 }
 
@@ -87,7 +82,7 @@ impl OldForm<Event> for SatV1 {
     const EVENT_TYPE: &'static str = "sat";
     const VERSION: u32 = 1;
     fn upcast(self) -> Vec<Event> {
-        vec![Event::Taken { seat: self.seat, who: self.who, until: None }]
+        vec![Event::Taken { seat: self.seat, who: self.who }]
     }
 }
 
@@ -102,7 +97,7 @@ impl OldForm<Event> for MovedV1 {
     const EVENT_TYPE: &'static str = "moved";
     const VERSION: u32 = 1;
     fn upcast(self) -> Vec<Event> {
-        vec![Event::Left { seat: self.from }, Event::Taken { seat: self.to, who: self.who, until: None }]
+        vec![Event::Left { seat: self.from }, Event::Taken { seat: self.to, who: self.who }]
     }
 }
 
@@ -135,12 +130,12 @@ impl Cabin {
         self.seats.iter().flatten().count()
     }
 
-    fn take(&self, who: &str, until: Option<Timestamp>) -> Result<Vec<Event>, Refusal> {
+    fn take(&self, who: &str) -> Result<Vec<Event>, Refusal> {
         if self.seats.iter().flatten().any(|other| other == who) {
             return Ok(vec![]);
         }
         match self.seats.iter().position(Option::is_none) {
-            Some(seat) => Ok(vec![Event::Taken { seat: seat as u32, who: who.to_owned(), until }]),
+            Some(seat) => Ok(vec![Event::Taken { seat: seat as u32, who: who.to_owned() }]),
             None => Err(Refusal::Full { seats: self.seats.len() as u32 }),
         }
     }
@@ -158,8 +153,7 @@ impl Decider for Cabin {
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Open { seats } => Ok(vec![Event::Opened { seats: *seats }]),
-            Command::Take { who } => self.take(who, None),
-            Command::TakeUntil { who, until } => self.take(who, Some(*until)),
+            Command::Take { who } => self.take(who),
             Command::Leave { seat } if self.seats.get(*seat as usize).is_some_and(Option::is_some) => Ok(vec![Event::Left { seat: *seat }]),
             Command::Leave { .. } => Err(Refusal::Empty),
             Command::Panic => panic!("a rule with a mistake, on purpose"),
@@ -173,17 +167,5 @@ impl Decider for Cabin {
             Event::Left { seat } => self.seats[*seat as usize] = None,
         }
         self
-    }
-
-    fn timers(event: &Event) -> Vec<Timer> {
-        match event {
-            Event::Taken { who, until: Some(until), .. } => {
-                // Asked for twice: the second is the same timer.
-                let timer = Timer { kind: CHECK, subject: who.clone(), due_at: *until };
-                let later = Timer { kind: CHECK, subject: who.clone(), due_at: *until + SignedDuration::from_mins(5) };
-                vec![timer.clone(), timer, later]
-            }
-            _ => vec![],
-        }
     }
 }

@@ -54,7 +54,7 @@ async fn a_stream_of_old_forms_folds_replays_and_goes_on() {
         assert_eq!((loaded.version, loaded.state.seats.len(), loaded.state.taken()), (5, 8, 1));
         assert_eq!(at_seat(&loaded.state, 5), Some("a"));
         let done = executor.execute::<Cabin>(&Id(1), take("b"), &ask()).await.unwrap();
-        assert_eq!((done.events, done.at.sequence), (vec![Event::Taken { seat: 0, who: "b".into(), until: None }], 6));
+        assert_eq!((done.events, done.at.sequence), (vec![Event::Taken { seat: 0, who: "b".into() }], 6));
 
         let sequencing = world.sequence(None);
         world.settle(6).await;
@@ -76,7 +76,7 @@ async fn the_answer_to_an_old_command_is_given_in_todays_events() {
         written_long_ago(world).await;
         let executor = world.executor();
         let moved = executor.execute::<Cabin>(&Id(1), take("x"), &ask_as(MOVE, 1)).await.unwrap();
-        let parts = vec![Event::Left { seat: 0 }, Event::Taken { seat: 5, who: "a".into(), until: None }];
+        let parts = vec![Event::Left { seat: 0 }, Event::Taken { seat: 5, who: "a".into() }];
         assert_eq!((moved.events, moved.at.sequence, moved.repeated), (parts, 4, true));
         let dusted = executor.execute::<Cabin>(&Id(1), take("y"), &ask_as(DUST, 1)).await.unwrap();
         assert_eq!((dusted.events, dusted.at.sequence, dusted.repeated), (vec![], 5, true));

@@ -89,10 +89,10 @@ async fn an_idle_stream_leaves_memory_and_is_read_again_for_the_next_command() {
         let again = dropping.execute::<Counted<0>>(&dropped, take("b"), &ask()).await.unwrap();
         assert_eq!((again.events, again.at.sequence), (vec![], 2), "it sits there already, as the store says");
         let hot = keeping.execute::<Counted<0>>(&kept, take("b"), &ask()).await.unwrap();
-        assert_eq!(hot.events, [Event::Taken { seat: 1, who: "b".to_owned(), until: None }], "what is not idle is still in memory");
+        assert_eq!(hot.events, [Event::Taken { seat: 1, who: "b".to_owned() }], "what is not idle is still in memory");
 
         let next = dropping.execute::<Counted<0>>(&dropped, take("c"), &ask()).await.unwrap();
-        assert_eq!((next.events, next.at.sequence), (vec![Event::Taken { seat: 1, who: "c".to_owned(), until: None }], 3));
+        assert_eq!((next.events, next.at.sequence), (vec![Event::Taken { seat: 1, who: "c".to_owned() }], 3));
         until("it is dropped again", async || states::<0>() == 1).await;
         let refused = dropping.execute::<Counted<0>>(&dropped, take("d"), &ask()).await;
         assert_eq!(refused, Err(Failure::Refused(Refusal::Full { seats: 2 })));

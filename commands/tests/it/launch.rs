@@ -1,15 +1,14 @@
-//! A real launch through the write side: seats are held by many at once, timers wait, and its past can be shown.
+//! A real launch through the write side: seats are held by many at once, and its past can be shown.
 
 use crate::world::{ask, ask_as, world};
 use commands::{
     Failure,
     audit::{self, At},
-    timers,
 };
 use domain::{
     Money,
     id::{BookingId, CustomerId, LaunchId, RocketId, SpaceportId, SupplierId},
-    launch::{Command, EXPIRE_HOLD, Launch, Plan, REVIEW_VIABILITY, Refusal},
+    launch::{Command, Launch, Plan, Refusal},
     rocket::Destination,
     seat::{Cabin, Seat},
     text::Line,
@@ -83,12 +82,6 @@ async fn two_hundred_clients_in_two_processes_hold_each_seat_once() {
             let again = executors[(n + 1) % 2].execute::<Launch>(&LAUNCH, hold(client, seats[n % 20]), &ask);
             assert_eq!(again.await.map(|done| (done.events, done.at)), answer.map(|done| (done.events, done.at)));
         }
-
-        // A hold that nobody pays is due some time after it was made.
-        let expiring = timers::due(&world.pool, "2026-01-01T01:00:00Z".parse().unwrap(), 100).await.unwrap();
-        assert_eq!(expiring.iter().filter(|timer| timer.kind == EXPIRE_HOLD).count(), 20);
-        let all = timers::due(&world.pool, "2030-01-01T00:00:00Z".parse().unwrap(), 100).await.unwrap();
-        assert!(all.iter().any(|timer| timer.kind == REVIEW_VIABILITY));
     })
     .await;
 }

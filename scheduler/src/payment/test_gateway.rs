@@ -1,20 +1,16 @@
-//! A payment provider for development and tests: the card number says how it behaves. It remembers by our ids in MongoDB system data, as
-//! a real one does, so that asking twice answers the same even after a restart; it never stores a card number.
+//! A payment provider for development and tests: the card number says how it behaves. It remembers by our ids, in a schema of its own, as a
+//! real one does, so that asking twice answers the same even after a restart; it never stores a card number.
 
 use super::{Answer, BadCard, Captured, Delivery, Gateway, GatewayError, PaymentCard, PaymentOrder, RefundOrder, Refunded, Standing};
-use crate::mongo;
 use async_trait::async_trait;
-use domain::id::PaymentId;
-use futures::TryStreamExt;
-use mongodb::{
-    Collection, Database,
-    bson::{Document, doc},
-};
+use domain::id::{BookingId, LaunchId, PaymentId};
+use sqlx::PgPool;
 use std::{
     collections::HashSet,
     sync::{Arc, PoisonError},
 };
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 /// How the provider behaves for a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,87 +40,138 @@ fn behaviour(card: &PaymentCard) -> Option<Behaviour> {
 /// The provider that answers by card number.
 #[derive(Debug, Clone)]
 pub struct TestGateway {
-    memory: Collection<Document>,
-    /// What is to be kept, gathered while other things are being written: each write waits for the disk.
-    gathered: Arc<std::sync::Mutex<Vec<Fresh>>>,
+    pool: PgPool,
+    /// Payments to be kept, gathered while others are being written: each write waits for the disk.
+    gathered: Arc<std::sync::Mutex<Vec<Gathered>>>,
     /// Whoever has the turn writes what all have gathered.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// A document to be kept, and whom to tell whether one was kept under its id before.
-type Fresh = (Document, oneshot::Sender<Result<bool, GatewayError>>);
+/// A payment as the provider keeps it.
+#[derive(Debug)]
+struct Kept {
+    payment: Uuid,
+    launch: Uuid,
+    booking: Uuid,
+    amount: i64,
+    /// Why it was declined; none when it was captured.
+    declined: Option<String>,
+    failing_refunds: i32,
+}
+
+/// A payment to be kept, and whom to tell whether one was kept under its id before.
+type Gathered = (Kept, oneshot::Sender<Result<bool, GatewayError>>);
 
 impl TestGateway {
-    /// Remembers in the collection `test_gateway` of the system data.
+    /// Remembers in the schema `test_gateway` of the event store's database.
     #[must_use]
-    pub fn new(system: &Database) -> Self {
-        Self { memory: system.collection("test_gateway"), gathered: Arc::default(), turn: Arc::default() }
+    pub fn new(pool: &PgPool) -> Self {
+        Self { pool: pool.clone(), gathered: Arc::default(), turn: Arc::default() }
     }
 
-    async fn recall(&self, key: &str) -> Result<Option<Document>, GatewayError> {
-        self.memory.find_one(doc! { "_id": key }).await.map_err(lost)
+    async fn recall(&self, payment: Uuid) -> Result<Option<Answer>, GatewayError> {
+        let kept: Option<Option<String>> = sqlx::query_scalar("SELECT declined FROM test_gateway.payments WHERE payment = $1")
+            .bind(payment)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(lost)?;
+        Ok(kept.map(|declined| answer(payment, declined)))
     }
 
-    /// Keeps `fresh`, or says what was kept under its id before.
-    async fn keep(&self, key: &str, fresh: Document) -> Result<Option<Document>, GatewayError> {
+    /// Keeps `fresh`; says whether a payment was kept under its id before.
+    async fn keep(&self, fresh: Kept) -> Result<bool, GatewayError> {
         let (reply, known) = oneshot::channel();
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner).push((fresh, reply));
         let turn = self.turn.lock().await;
         let gathered = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
         self.write(gathered).await;
         drop(turn);
-        let gone = |_| GatewayError::Unknown("whoever was writing has gone".to_owned());
-        if known.await.map_err(gone)?? { self.recall(key).await } else { Ok(None) }
+        known.await.map_err(|_| GatewayError::Unknown("whoever was writing has gone".to_owned()))?
     }
 
     /// Writes all that are new, and tells everyone.
-    async fn write(&self, gathered: Vec<Fresh>) {
+    async fn write(&self, gathered: Vec<Gathered>) {
         if gathered.is_empty() {
             return;
         }
-        let documents = gathered.iter().map(|(document, _)| document);
-        let written = self.memory.insert_many(documents).ordered(false).await;
-        let known = written.map(|_| HashSet::new()).or_else(|error| mongo::duplicates(&error).ok_or_else(|| error.to_string()));
-        for (index, (_, reply)) in gathered.into_iter().enumerate() {
-            // Who asked may have gone.
-            let _ = reply.send(known.as_ref().map(|known| known.contains(&index)).map_err(|why| GatewayError::Unknown(why.clone())));
+        let ids = |of: fn(&Kept) -> Uuid| gathered.iter().map(|(kept, _)| of(kept)).collect::<Vec<_>>();
+        let written = sqlx::query_scalar(
+            "INSERT INTO test_gateway.payments (payment, launch, booking, amount, declined, failing_refunds) \
+             SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::int[]) \
+             ON CONFLICT DO NOTHING RETURNING payment",
+        )
+        .bind(ids(|kept| kept.payment))
+        .bind(ids(|kept| kept.launch))
+        .bind(ids(|kept| kept.booking))
+        .bind(gathered.iter().map(|(kept, _)| kept.amount).collect::<Vec<_>>())
+        .bind(gathered.iter().map(|(kept, _)| kept.declined.clone()).collect::<Vec<_>>())
+        .bind(gathered.iter().map(|(kept, _)| kept.failing_refunds).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await;
+        let mut new = written.map(HashSet::<Uuid>::from_iter);
+        for (kept, reply) in gathered {
+            // Of two that were gathered together under one id the second is known. Who asked may have gone.
+            let _ = reply.send(match &mut new {
+                Ok(new) => Ok(!new.remove(&kept.payment)),
+                Err(error) => Err(GatewayError::Unknown(error.to_string())),
+            });
         }
+    }
+
+    async fn give_back(&self, order: &RefundOrder) -> Result<Result<(), &'static str>, sqlx::Error> {
+        let payment = order.payment.0;
+        let mut transaction = self.pool.begin().await?;
+        let paid: Option<(i64, bool, i32)> =
+            sqlx::query_as("SELECT amount, declined IS NULL, failing_refunds FROM test_gateway.payments WHERE payment = $1 FOR UPDATE")
+                .bind(payment)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let Some((amount, captured, failing)) = paid else { return Ok(Err("unknown_payment")) };
+        let (given_back, known): (i64, bool) = sqlx::query_as(
+            "SELECT COALESCE(sum(amount), 0)::bigint, COALESCE(bool_or(refund = $2), false) FROM test_gateway.refunds WHERE payment = $1",
+        )
+        .bind(payment)
+        .bind(order.refund.0)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let refused = if known {
+            return Ok(Ok(()));
+        } else if failing > 0 {
+            sqlx::query("UPDATE test_gateway.payments SET failing_refunds = failing_refunds - 1 WHERE payment = $1")
+                .bind(payment)
+                .execute(&mut *transaction)
+                .await?;
+            Err("refund_failed")
+        } else if !captured || given_back + order.amount.minor > amount {
+            Err("more_than_captured")
+        } else {
+            sqlx::query("INSERT INTO test_gateway.refunds (refund, payment, amount) VALUES ($1, $2, $3)")
+                .bind(order.refund.0)
+                .bind(payment)
+                .bind(order.amount.minor)
+                .execute(&mut *transaction)
+                .await?;
+            Ok(())
+        };
+        transaction.commit().await?;
+        Ok(refused)
     }
 }
 
-fn lost(error: mongodb::error::Error) -> GatewayError {
+fn lost(error: sqlx::Error) -> GatewayError {
     GatewayError::Unknown(error.to_string())
 }
 
-/// What the ids of answers still to be delivered start with.
-const DELIVERY: &str = "delivery:";
-
-/// Every id that starts so; the index of the ids finds them.
-fn prefixed(start: &str) -> Document {
-    doc! { "$gte": start, "$lt": format!("{start}~") }
+/// What the provider calls a payment or a refund.
+fn reference(id: Uuid) -> String {
+    format!("test-{}", id.simple())
 }
 
-fn payment_key(payment: PaymentId) -> String {
-    format!("payment:{payment}")
-}
-
-fn answer(kept: &Document) -> Result<Answer, GatewayError> {
-    let text = |field: &str| kept.get_str(field).unwrap_or_default().to_owned();
-    match kept.get_str("outcome") {
-        Ok("captured") => Ok(Answer::Captured { reference: text("reference") }),
-        Ok("declined") => Ok(Answer::Declined { reason: text("reason") }),
-        _ => Err(GatewayError::Unknown("the test provider's memory is damaged".to_owned())),
+fn answer(payment: Uuid, declined: Option<String>) -> Answer {
+    match declined {
+        None => Answer::Captured { reference: reference(payment) },
+        Some(reason) => Answer::Declined { reason },
     }
-}
-
-fn delivery(kept: &Document) -> Option<Delivery> {
-    Some(Delivery {
-        id: kept.get_str("_id").ok()?.to_owned(),
-        launch: kept.get_str("launch").ok()?.parse().ok()?,
-        booking: kept.get_str("booking").ok()?.parse().ok()?,
-        payment: kept.get_str("payment").ok()?.parse().ok()?,
-        answer: answer(kept).ok()?,
-    })
 }
 
 #[async_trait]
@@ -137,83 +184,64 @@ impl Gateway for TestGateway {
         let Some(behaviour) = behaviour(&order.card) else {
             return Err(GatewayError::Declined { reason: "unknown_card".to_owned() });
         };
-        let key = payment_key(order.payment);
-        let mut fresh = doc! {
-            "_id": &key,
-            "kind": "payment",
-            "payment": order.payment.to_string(),
-            "launch": order.launch.to_string(),
-            "booking": order.booking.to_string(),
-            "amount": order.amount.minor,
-            "failing_refunds": i32::from(behaviour == Behaviour::FailFirstRefund),
+        let fresh = Kept {
+            payment: order.payment.0,
+            launch: order.launch.0,
+            booking: order.booking.0,
+            amount: order.amount.minor,
+            declined: if let Behaviour::Decline(reason) = behaviour { Some(reason.to_owned()) } else { None },
+            failing_refunds: i32::from(behaviour == Behaviour::FailFirstRefund),
         };
-        match behaviour {
-            Behaviour::Decline(reason) => fresh.extend(doc! { "outcome": "declined", "reason": reason }),
-            Behaviour::Approve | Behaviour::LoseAnswer | Behaviour::AnswerTwice | Behaviour::FailFirstRefund => {
-                fresh.extend(doc! { "outcome": "captured", "reference": format!("test-{}", order.payment.0.simple()) });
-            }
-        }
-        let known = self.keep(&key, fresh.clone()).await?;
-        if known.is_none() && behaviour == Behaviour::AnswerTwice {
-            let mut again = fresh.clone();
-            again.extend(doc! { "_id": format!("{DELIVERY}{}", order.payment), "kind": "delivery" });
-            self.memory.insert_one(again).await.map_err(lost)?;
-        }
-        if known.is_none() && behaviour == Behaviour::LoseAnswer {
+        let mut answered = answer(fresh.payment, fresh.declined.clone());
+        if self.keep(fresh).await? {
+            answered = self.recall(order.payment.0).await?.ok_or_else(|| GatewayError::Unknown("a payment was forgotten".to_owned()))?;
+        } else if behaviour == Behaviour::AnswerTwice {
+            sqlx::query("INSERT INTO test_gateway.deliveries (payment) VALUES ($1)")
+                .bind(order.payment.0)
+                .execute(&self.pool)
+                .await
+                .map_err(lost)?;
+        } else if behaviour == Behaviour::LoseAnswer {
             return Err(GatewayError::Unknown("the answer was lost on its way".to_owned()));
         }
-        match answer(&known.unwrap_or(fresh))? {
+        match answered {
             Answer::Captured { reference } => Ok(Captured { reference }),
             Answer::Declined { reason } => Err(GatewayError::Declined { reason }),
         }
     }
 
     async fn look_up(&self, payment: PaymentId) -> Result<Standing, GatewayError> {
-        match self.recall(&payment_key(payment)).await? {
-            Some(kept) => answer(&kept).map(Standing::Answered),
-            None => Ok(Standing::NotFound),
-        }
+        Ok(self.recall(payment.0).await?.map_or(Standing::NotFound, Standing::Answered))
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<Refunded, GatewayError> {
-        let of_payment = format!("refund:{}:", order.payment);
-        let key = format!("{of_payment}{}", order.refund);
-        let reference = format!("test-{}", order.refund.0.simple());
-        if self.recall(&key).await?.is_some() {
-            return Ok(Refunded { reference });
+        match self.give_back(order).await.map_err(lost)? {
+            Ok(()) => Ok(Refunded { reference: reference(order.refund.0) }),
+            Err(reason) => Err(GatewayError::Declined { reason: reason.to_owned() }),
         }
-        let payment = payment_key(order.payment);
-        let failing = doc! { "_id": &payment, "failing_refunds": { "$gt": 0 } };
-        let once_less = doc! { "$inc": { "failing_refunds": -1 } };
-        if self.memory.find_one_and_update(failing, once_less).await.map_err(lost)?.is_some() {
-            return Err(GatewayError::Declined { reason: "refund_failed".to_owned() });
-        }
-        let declined = |reason: &str| Err(GatewayError::Declined { reason: reason.to_owned() });
-        let Some(paid) = self.recall(&payment).await? else { return declined("unknown_payment") };
-        let captured = if matches!(paid.get_str("outcome"), Ok("captured")) { paid.get_i64("amount").unwrap_or_default() } else { 0 };
-        // The refund is written down before the sum is checked, so that two at once cannot both find room.
-        let fresh = doc! { "_id": &key, "kind": "refund", "payment": order.payment.to_string(), "amount": order.amount.minor };
-        if self.keep(&key, fresh).await?.is_some() {
-            return Ok(Refunded { reference });
-        }
-        let refunds = self.memory.find(doc! { "_id": prefixed(&of_payment) }).await.map_err(lost)?;
-        let refunds: Vec<Document> = refunds.try_collect().await.map_err(lost)?;
-        let given_back: i64 = refunds.iter().filter_map(|refund| refund.get_i64("amount").ok()).sum();
-        if given_back > captured {
-            self.memory.delete_one(doc! { "_id": &key }).await.map_err(lost)?;
-            return declined("more_than_captured");
-        }
-        Ok(Refunded { reference })
     }
 
     async fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>, GatewayError> {
-        let waiting = self.memory.find(doc! { "_id": prefixed(DELIVERY) }).limit(i64::try_from(limit).unwrap_or(i64::MAX));
-        let kept: Vec<Document> = waiting.await.map_err(lost)?.try_collect().await.map_err(lost)?;
-        Ok(kept.iter().filter_map(delivery).collect())
+        let rows: Vec<(Uuid, Uuid, Uuid, Option<String>)> = sqlx::query_as(
+            "SELECT payment, launch, booking, declined FROM test_gateway.deliveries JOIN test_gateway.payments USING (payment) LIMIT $1",
+        )
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(lost)?;
+        let delivery = |(payment, launch, booking, declined): (Uuid, Uuid, Uuid, Option<String>)| Delivery {
+            id: payment.to_string(),
+            launch: LaunchId(launch),
+            booking: BookingId(booking),
+            payment: PaymentId(payment),
+            answer: answer(payment, declined),
+        };
+        Ok(rows.into_iter().map(delivery).collect())
     }
 
     async fn acknowledge(&self, delivery: &Delivery) -> Result<(), GatewayError> {
-        self.memory.delete_one(doc! { "_id": &delivery.id }).await.map_err(lost)?;
+        let done = sqlx::query("DELETE FROM test_gateway.deliveries WHERE payment = $1").bind(delivery.payment.0);
+        done.execute(&self.pool).await.map_err(lost)?;
         Ok(())
     }
 }

@@ -101,8 +101,8 @@ async fn every_booking_is_refunded_once_though_the_scheduler_dies_in_the_middle(
         let manifest = world.manifest(launch).await;
         let back = manifest.bookings.values().fold(Money::ZERO, |sum, booking| sum.plus(booking.refunded()));
         assert_eq!(back, Money::dollars(12_000_000));
-        let kept = world.mongo.collection::<mongodb::bson::Document>("test_gateway");
-        assert_eq!(kept.count_documents(mongodb::bson::doc! { "kind": "refund" }).await.unwrap(), 12);
+        let given_back: i64 = sqlx::query_scalar("SELECT count(*) FROM test_gateway.refunds").fetch_one(&world.pool).await.unwrap();
+        assert_eq!(given_back, 12);
 
         let mails = world.mails().await;
         assert_eq!(mails.len(), 49);

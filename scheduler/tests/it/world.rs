@@ -127,7 +127,7 @@ impl World {
         tokio::spawn(async move { mailbox.serve(listener, None, until).await });
         Self {
             feed: Feed::new(pool.clone(), None),
-            gateway: Arc::new(TestGateway::new(&mongo)),
+            gateway: Arc::new(TestGateway::new(&pool)),
             clock: ManualClock::at("2027-01-01T12:00:00Z".parse().unwrap()),
             executor,
             vault,
