@@ -18,6 +18,7 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use commands::{Executor, clock::SystemClock, sequence};
 use projections::Projection;
+use rustix::process::{getpriority_process, setpriority_process};
 use scheduler::{Mailbox, Mailer, Scheduler, payment::TestGateway};
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -61,7 +62,8 @@ struct Behind(Option<Runtime>);
 impl Behind {
     fn start() -> Result<Self> {
         let be_nice = || {
-            if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            let nicer = getpriority_process(None).map(|own| own.max(NICENESS));
+            if let Err(error) = nicer.and_then(|nicer| setpriority_process(None, nicer)) {
                 tracing::debug!("A thread behind is as important as any: {error}");
             }
         };
@@ -352,4 +354,18 @@ pub async fn check_schema(servers: &Servers) -> Result<()> {
         bail!("the database has no schema of this version yet: run `astro migrate`");
     }
     commands::check_forms(&servers.pool).await.context("start on this log")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn threads_behind_are_nice_and_no_others() {
+        let own = getpriority_process(None).unwrap();
+        let behind = Behind::start().unwrap();
+        let theirs = behind.0.as_ref().unwrap().spawn(async { getpriority_process(None) }).await.unwrap().unwrap();
+        assert_eq!((theirs, getpriority_process(None).unwrap()), (own.max(NICENESS), own));
+    }
 }
