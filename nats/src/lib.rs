@@ -6,6 +6,7 @@ pub mod bus;
 pub mod envelope;
 pub mod feed;
 pub mod moment;
+pub mod transaction;
 
 pub use bus::{Bus, BusError, Hint};
 pub use envelope::{Envelope, PARTITIONS, partition, subject};

@@ -8,7 +8,7 @@ use domain::{
     launch::{Event, Launch},
 };
 use jiff::Timestamp;
-use nats::{Envelope, Feed, FeedError, Follower, Moment};
+use nats::{Envelope, Feed, FeedError, Follower, Moment, transaction::begin};
 use sqlx::PgPool;
 use std::time::Duration;
 use uuid::Uuid;
@@ -70,7 +70,7 @@ impl Reactions {
                 timers.extend(timers_of(envelope, event));
             }
         }
-        let mut transaction = self.pool.begin_with(BEGIN).await?;
+        let mut transaction = begin(&self.pool, BEGIN).await?;
         let moved = sqlx::query("UPDATE scheduler.reactions SET position = $3 WHERE name = $1 AND position = $2")
             .bind(NAME)
             .bind(i64::try_from(self.position).unwrap_or(i64::MAX))

@@ -16,4 +16,5 @@ mod sequencer;
 mod snapshots;
 mod timers;
 mod torture;
+mod transactions;
 mod world;

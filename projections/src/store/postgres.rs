@@ -8,7 +8,7 @@ use crate::{
 };
 use contract::{finance::JournalLine, operations::RebuildProgress};
 use jiff::Timestamp;
-use nats::Moment;
+use nats::{Moment, transaction::begin};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Row as _, types::Json};
@@ -150,7 +150,7 @@ fn stored(row: &sqlx::postgres::PgRow) -> Result<Stored, sqlx::Error> {
 impl Store for PostgresStore {
     async fn prepare(&self, views: &[&'static str]) -> Result<(), StoreFault> {
         let Self { schema, .. } = self;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin(&self.pool, "BEGIN").await?;
         // Two processes may start at once.
         run(&mut transaction, &format!("LOCK TABLE {schema}.views IN EXCLUSIVE MODE")).await?;
         for view in views {
@@ -224,7 +224,7 @@ impl Store for PostgresStore {
         } else {
             ""
         };
-        let mut transaction = self.pool.begin_with(BEGIN).await?;
+        let mut transaction = begin(&self.pool, BEGIN).await?;
         for Changes { table, rows, lines, parked, taken_up, .. } in changes {
             for rows in rows.chunks(ROWS_MAX) {
                 let Some(first) = rows.first() else { continue };
@@ -341,7 +341,7 @@ impl Store for PostgresStore {
     }
 
     async fn create(&self, table: Table) -> Result<(), StoreFault> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin(&self.pool, "BEGIN").await?;
         self.make(&mut transaction, table).await?;
         sqlx::query(&format!("UPDATE {}.views SET latest = greatest(latest, $2) WHERE view = $1", self.schema))
             .bind(table.view)
@@ -354,7 +354,7 @@ impl Store for PostgresStore {
 
     async fn discard(&self, table: Table) -> Result<(), StoreFault> {
         let Self { schema, .. } = self;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin(&self.pool, "BEGIN").await?;
         let Table { view, version } = table;
         run(&mut transaction, &format!("SELECT operations.drop_version('{schema}', '{view}', {version})")).await?;
         for of in ["positions", "parked"] {
@@ -370,7 +370,7 @@ impl Store for PostgresStore {
 
     async fn switch(&self, table: Table, previous: u32, no_further: Positions) -> Result<bool, StoreFault> {
         let Self { schema, .. } = self;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin(&self.pool, "BEGIN").await?;
         let switched = sqlx::query(&format!("UPDATE {schema}.views SET version = $2, previous = $3 WHERE view = $1 AND version = $3"))
             .bind(table.view)
             .bind(table.version as i32)

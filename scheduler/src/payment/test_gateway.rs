@@ -4,6 +4,7 @@
 use super::{Answer, BadCard, Captured, Delivery, Gateway, GatewayError, PaymentCard, PaymentOrder, RefundOrder, Refunded, Standing};
 use async_trait::async_trait;
 use domain::id::{BookingId, LaunchId, PaymentId};
+use nats::transaction::begin;
 use sqlx::PgPool;
 use std::{
     collections::HashSet,
@@ -120,7 +121,7 @@ impl TestGateway {
 
     async fn give_back(&self, order: &RefundOrder) -> Result<Result<(), &'static str>, sqlx::Error> {
         let payment = order.payment.0;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin(&self.pool, "BEGIN").await?;
         let paid: Option<(i64, bool, i32)> =
             sqlx::query_as("SELECT amount, declined IS NULL, failing_refunds FROM test_gateway.payments WHERE payment = $1 FOR UPDATE")
                 .bind(payment)
