@@ -22,9 +22,9 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// How many events are folded and written at once.
 const BATCH_EVENTS_MAX: usize = 5_000;
-/// After a batch the projector rests as long as that took, at most so long, unless there is much to catch up: what comes meanwhile is
-/// folded together, and a document that changes with every event is written half as often. The commands have the processors first.
-const REST_MAX: Duration = Duration::from_millis(12);
+/// After a batch the projector rests, unless there is much to catch up: what comes meanwhile is folded together, and a document that changes
+/// with every event is written less often. The commands have the processors first.
+const REST: Duration = Duration::from_millis(20);
 /// How often the projector looks for streams to try again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The first wait after a fault; twice as long each time nothing was done in between.
@@ -183,7 +183,7 @@ impl Projector<'_> {
                 announce(bus, &changes).await;
             }
             if !is_full {
-                sleep(began.elapsed().min(REST_MAX)).await;
+                sleep(REST).await;
             }
         }
     }
