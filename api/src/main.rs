@@ -188,7 +188,7 @@ enum Audit {
     },
 }
 
-/// Half the processor time of a busy process went to the allocator of glibc.
+/// A third of the processor time of a busy process went to the allocator of glibc.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
