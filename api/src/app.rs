@@ -94,8 +94,8 @@ impl Servers {
         let third = config.postgres_connections / 3;
         let down = "ASTRO_POSTGRES_URL: Postgres cannot be reached";
         let pool = commands::connect(&url, config.postgres_connections - 2 * third).await.context(down)?;
-        let following = commands::connect(&url, third).await.context(down)?;
-        let appending = commands::connect_to_append(&url, third).await.context(down)?;
+        let following = commands::connect_by_key(&url, third).await.context(down)?;
+        let appending = commands::connect_by_key(&url, third).await.context(down)?;
         let over = tls::nats("ASTRO_NATS_URL", nats, tls.as_ref())?;
         let bus = Bus::connect_over(nats, &config.prefix, over).await.context("ASTRO_NATS_URL: NATS cannot be used")?;
         let mongo = mongo::connect(mongo, &config.prefix, tls.as_ref()).await?;

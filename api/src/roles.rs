@@ -36,6 +36,9 @@ const STOP_FOR: Duration = Duration::from_secs(9);
 /// How nice the threads behind are: where processors are scarce they get about a tenth of what threads that answer requests get.
 const NICENESS: i32 = 10;
 
+/// Connections of the sequencer: to give positions, to read what is relayed, and to see how the log stands.
+const SEQUENCER_CONNECTIONS: u32 = 3;
+
 /// Tasks that stop together.
 #[derive(Debug, Default)]
 struct Stage {
@@ -165,8 +168,8 @@ impl Roles {
 
     /// Gives events their places, and relays them.
     pub fn sequence(&mut self, servers: &Servers) {
-        let Servers { pool, bus, wake, .. } = servers.clone();
-        let stop = self.log.stop.clone();
+        let Servers { appending, bus, wake, .. } = servers.clone();
+        let (pool, stop) = (commands::beside(&appending, SEQUENCER_CONNECTIONS), self.log.stop.clone());
         tracing::info!("Sequencing the log");
         self.log.run("sequence", async move { sequence::run(pool, Some(bus), wake, stop).await.context("the log is broken") });
     }

@@ -24,5 +24,5 @@ pub use ask::Ask;
 pub use executor::{Executor, Limits, Loaded};
 pub use forms::check as check_forms;
 pub use outcome::{Done, Failure, StreamVersion};
-pub use store::{StoreError, connect, connect_to_append, migrate};
+pub use store::{StoreError, beside, connect, connect_by_key, migrate};
 pub use wake::Wake;

@@ -30,9 +30,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 const STAND_BY: Duration = Duration::from_millis(500);
 /// How long the sequencer sleeps without a wake-up.
 const POLL_EVERY: Duration = Duration::from_millis(100);
-/// After a window the sequencer rests as long as that took, at most so long: under load every append would get a window of its own, and
-/// everyone behind a batch of its own.
-const REST_MAX: Duration = Duration::from_millis(5);
+/// After a window the sequencer rests: otherwise every append would get a window of its own, and everyone behind a batch of its own.
+const REST: Duration = Duration::from_millis(5);
 /// How soon it looks again when something is committed but held back by an older transaction that is still open.
 const HELD_BACK_POLL: Duration = Duration::from_millis(3);
 
@@ -236,7 +235,6 @@ async fn sequence(
     sequencer.adopt(pool, &mut lead).await?;
     let mut renewed_at = Instant::now();
     loop {
-        let began = Instant::now();
         let step = sequencer.step(pool, &mut lead).await?;
         if step.wrote {
             renewed_at = Instant::now();
@@ -255,7 +253,7 @@ async fn sequence(
             sequencer::Rest::Nothing => POLL_EVERY,
         };
         if step.wrote {
-            sleep(began.elapsed().min(REST_MAX)).await;
+            sleep(REST).await;
         }
         select! {
             () = sleep(pause) => {}
@@ -296,7 +294,7 @@ impl Status {
 pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
     let row = sqlx::query(
         "SELECT s.position, CASE WHEN s.lease_until >= clock_timestamp() THEN s.holder END, s.epoch, \
-            (SELECT count(*) FROM events e WHERE e.xid >= s.settled_to AND NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id)), \
+            (SELECT count(*) FROM events e WHERE e.xid >= s.settled_to AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL), \
             (SELECT extract(epoch FROM max(clock_timestamp() - a.xact_start))::float8 FROM pg_stat_activity a WHERE a.backend_xid IS NOT NULL) \
          FROM sequencer s",
     )
@@ -322,7 +320,7 @@ pub async fn ahead_of_the_log(
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT DISTINCT e.aggregate_id FROM sequencer s JOIN events e ON e.xid >= s.settled_to \
-         WHERE NOT EXISTS (SELECT FROM log l WHERE l.event_row = e.id) \
+         WHERE (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
          AND e.aggregate_type = $1 AND e.event_type = $2 AND e.payload->>$3 = $4",
     )
     .bind(stream_type)

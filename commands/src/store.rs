@@ -71,12 +71,19 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, sqlx::Error>
     connect_with(url, connections, &[("plan_cache_mode", "force_custom_plan")]).await
 }
 
-/// The same for an executor, which looks everything up by its key. Its statements are planned once, to go by indexes only: planning was a
-/// fifth of what an append cost Postgres.
-pub async fn connect_to_append(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+/// The same for who looks everything up by its key: executors, the sequencer, and what follows the log. Statements are planned once, to go
+/// by indexes only: planning was a fifth of what an append cost Postgres, and most of what reading one event did.
+pub async fn connect_by_key(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     let by_key =
         [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
     connect_with(url, connections, &by_key).await
+}
+
+/// A pool of up to `connections` of its own, to the same database and in the same way. It connects when it is used.
+#[must_use]
+pub fn beside(pool: &PgPool, connections: u32) -> PgPool {
+    let options = (*pool.connect_options()).clone();
+    pool.options().clone().max_connections(connections).connect_lazy_with(options)
 }
 
 async fn connect_with(url: &str, connections: u32, settings: &[(&str, &str)]) -> Result<PgPool, sqlx::Error> {

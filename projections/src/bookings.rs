@@ -332,7 +332,7 @@ fn with_launch(mut booking: Booking, launch: LaunchDocument) -> Trip {
         BookingStatus::Held | BookingStatus::Confirmed | BookingStatus::Flown => u64::MAX,
     };
     let begun = booking.timeline.first().map_or(0, |step| step.position);
-    let LaunchDocument { page, marks } = launch;
+    let LaunchDocument { page, marks, .. } = launch;
     let of_launch = page.history.into_iter().zip(marks).filter(|(happening, mark)| {
         let told = matches!(happening.event.as_str(), "delayed" | "confirmed" | "aborted" | "launched" | "failed");
         told && (begun..ended).contains(mark)

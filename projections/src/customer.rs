@@ -43,7 +43,7 @@ struct Card {
 
 /// What the board leaves out.
 fn only_card() -> Document {
-    doc! { "doc.page.taken": 0, "doc.page.history": 0, "doc.page.cabin": 0, "doc.marks": 0, "tokens": 0 }
+    doc! { "doc.taken": 0, "doc.page.taken": 0, "doc.page.history": 0, "doc.page.cabin": 0, "doc.marks": 0, "tokens": 0 }
 }
 
 /// Where the views stand at the moment of a read.
@@ -157,7 +157,7 @@ impl CustomerViews {
     /// A launch by its slug or its id; its position is that of its last change.
     pub async fn launch(&self, launch: &str) -> Result<Option<LaunchPage>, ReadFault> {
         let now = self.now().await?;
-        Ok(self.launch_document(&now, launch).await?.map(|document| document.page))
+        Ok(self.launch_document(&now, launch).await?.map(LaunchDocument::into_page))
     }
 
     /// The launches with these ids, as the board shows them.

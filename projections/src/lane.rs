@@ -55,6 +55,8 @@ struct Slot<V> {
     /// Only missing while it is folded into, or when that failed.
     view: Option<V>,
     dirty: bool,
+    /// Whether it was read from the store, or handed out to be written there.
+    stored: bool,
 }
 
 /// A lane of one view.
@@ -105,7 +107,7 @@ impl<V: View> Lane<V> {
             for Stored { id, position, doc, .. } in store.read(self.table, ids).await? {
                 let view =
                     serde_json::from_value(doc).map_err(|source| StoreFault::Unreadable { table: self.table.to_string(), source })?;
-                self.cache.insert(id, Slot { position, view: Some(view), dirty: false });
+                self.cache.insert(id, Slot { position, view: Some(view), dirty: false, stored: true });
             }
         }
         Ok(())
@@ -165,7 +167,7 @@ impl<V: View> Lane<V> {
         for part in read.parts() {
             let Some(id) = V::key(part).filter(|id| wanted(id)) else { continue };
             if !self.cache.contains_key(&id) {
-                self.cache.insert(id.clone(), Slot { position: 0, view: None, dirty: false });
+                self.cache.insert(id.clone(), Slot { position: 0, view: None, dirty: false, stored: false });
             }
             let Some(slot) = self.cache.get_mut(&id) else { continue };
             if self.once && slot.position >= position && !touched.contains(&id) {
@@ -264,7 +266,8 @@ impl<V: View> AnyLane for Lane<V> {
             slot.dirty = false;
             let Some(view) = &slot.view else { continue };
             let doc = serde_json::to_value(view).map_err(|source| StoreFault::Unreadable { table: self.table.to_string(), source })?;
-            rows.push(Row { columns: view.columns(), position: slot.position, doc, id });
+            let new = !std::mem::replace(&mut slot.stored, true);
+            rows.push(Row { columns: view.columns(), position: slot.position, doc, id, new });
         }
         if self.cache.len() > CACHE_MAX {
             // Everything in it is being written; what is needed again is read again.

@@ -139,7 +139,7 @@ impl OperationsViews {
 
     /// A launch by its slug or its id.
     pub async fn launch(&self, launch: &str) -> Result<Option<LaunchPage>, ReadFault> {
-        Ok(self.launch_document(launch).await?.map(|launch| launch.page))
+        Ok(self.launch_document(launch).await?.map(LaunchDocument::into_page))
     }
 
     /// When the other launches of a rocket depart, for the turnaround between them; those that were aborted do not count.

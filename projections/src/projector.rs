@@ -24,7 +24,9 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 const BATCH_EVENTS_MAX: usize = 5_000;
 /// After a batch the projector rests, unless there is much to catch up: what comes meanwhile is folded together, and a document that changes
 /// with every event is written less often. The commands have the processors first.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(5);
+/// The same for what nobody watches as it happens.
+const DESKS_REST: Duration = Duration::from_millis(50);
 /// How often the projector looks for streams to try again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The first wait after a fault; twice as long each time nothing was done in between.
@@ -183,7 +185,7 @@ impl Projector<'_> {
                 announce(bus, &changes).await;
             }
             if !is_full {
-                sleep(REST).await;
+                sleep(if projection == Projection::Customer { REST } else { DESKS_REST }).await;
             }
         }
     }

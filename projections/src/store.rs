@@ -49,6 +49,8 @@ pub struct Row {
     pub doc: serde_json::Value,
     /// What it is found by.
     pub columns: Vec<(&'static str, Column)>,
+    /// Whether the store has no such document yet, as far as its writer knows.
+    pub new: bool,
 }
 
 /// A document as stored.

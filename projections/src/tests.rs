@@ -24,6 +24,7 @@ use domain::{
     supplier::{self, Profile},
 };
 use jiff::SignedDuration;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ fn account(events: impl IntoIterator<Item = Event>) -> LaunchAccount {
     folded(&of_launch(events), &LAUNCH.to_string()).unwrap().unwrap()
 }
 fn taken(document: &LaunchDocument) -> Vec<(String, bool)> {
-    document.page.taken.iter().map(|taken| (taken.seat.to_string(), taken.held)).collect()
+    document.clone().into_page().taken.iter().map(|taken| (taken.seat.to_string(), taken.held)).collect()
 }
 fn expired(n: u128, labels: &str) -> Event {
     Event::HoldExpired { booking: booking(n), customer: ANN, seats: seats(labels), at: now() }
@@ -113,6 +114,19 @@ fn seats_are_held_then_sold_then_free_again() {
     assert_eq!((document.page.card.held, document.page.card.sold, document.page.position), (0, 2, 5));
     let document = launch(then(sold(), [cancelled(1, "1A 1B", 90, PRICE, CancelledBy::Customer)]));
     assert_eq!((taken(&document), document.page.card.sold), (vec![], 0));
+}
+
+#[test]
+fn taken_seats_are_kept_as_one_text_and_read_as_they_were_kept_before() {
+    let document = launch([scheduled(), held(1, "1A 1B"), held(2, "2A"), confirmed(1, "1A 1B")]);
+    let mut stored = serde_json::to_value(&document).unwrap();
+    assert_eq!((&stored["taken"], &stored["page"]["taken"]), (&json!("1A 1B 2A*"), &json!([])));
+    assert_eq!(serde_json::from_value::<LaunchDocument>(stored.clone()).unwrap(), document);
+    stored.as_object_mut().unwrap().remove("taken");
+    stored["page"]["taken"] = serde_json::to_value(document.clone().into_page().taken).unwrap();
+    assert_eq!(serde_json::from_value::<LaunchDocument>(stored.clone()).unwrap(), document);
+    stored["taken"] = json!("1A nowhere");
+    assert!(serde_json::from_value::<LaunchDocument>(stored).is_err());
 }
 
 #[test]
@@ -396,7 +410,7 @@ fn the_views_agree_with_the_launch_whatever_happens() {
         let (launch, events) = story(&mut Dice(seed), 80);
         let manifest = launch.manifest().unwrap();
         let id = LAUNCH.to_string();
-        let page = folded::<LaunchDocument>(&events, &id).unwrap().unwrap().page;
+        let page = folded::<LaunchDocument>(&events, &id).unwrap().unwrap().into_page();
         let shown: BTreeSet<Seat> = page.taken.iter().map(|taken| taken.seat).collect();
         assert_eq!(shown, manifest.taken.keys().copied().collect(), "seed {seed}");
         assert_eq!((page.card.held, page.card.sold), (manifest.held, manifest.sold()), "seed {seed}");

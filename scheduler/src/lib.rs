@@ -21,7 +21,7 @@ pub use mailbox::Mailbox;
 pub use notification::{Mailer, Notifications};
 
 use commands::{Executor, clock::Clock};
-use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures::{StreamExt, stream::FuturesUnordered};
 use mongodb::Database;
 use nats::Feed;
 use payment::Gateway;
@@ -47,6 +47,8 @@ const REACT_EVERY: Duration = Duration::from_millis(25);
 const JOBS_MAX: usize = 8;
 /// How many jobs are taken at once, to be done one after another; far fewer than can be done while they are left to us.
 const TAKEN_MAX: usize = 64;
+/// How many finished jobs are recorded together while others go on.
+const DONE_MAX: usize = 32;
 /// How often due jobs, mails and deliveries are looked for when nothing wakes the loop that does them.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a loop rests after a failure of a server behind it.
@@ -169,6 +171,7 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
     let mut running = FuturesUnordered::new();
     let mut waiting = VecDeque::new();
     let mut ours: BTreeSet<i64> = BTreeSet::new();
+    let mut finished: Vec<i64> = Vec::new();
     let mut look = true;
     let mut turns = interval(LOOK_EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -189,34 +192,47 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
         {
             running.push(job.run(scheduler));
         }
+        if finished.len() >= DONE_MAX || running.is_empty() {
+            record(pool, &mut finished, &mut ours).await;
+        }
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some(ended) = running.next() => {
-                // Those that ended meanwhile are recorded with it, in one statement.
-                let mut all = vec![ended];
-                while let Some(Some(ended)) = running.next().now_or_never() {
-                    all.push(ended);
-                }
-                let done: Vec<i64> = all.iter().filter(|(_, done)| *done).map(|(id, _)| *id).collect();
-                if let Err(error) = job::done(pool, &done).await {
-                    tracing::warn!("{} jobs were not recorded as done; they run again: {error}", done.len());
-                }
-                for (id, _) in all {
+            Some((id, done)) = running.next() => {
+                if done {
+                    finished.push(id);
+                } else {
                     ours.remove(&id);
                 }
                 mails_queued.notify_one();
             }
             () = jobs_queued.notified() => look = true,
-            _ = turns.tick() => look = true,
+            _ = turns.tick() => {
+                look = true;
+                record(pool, &mut finished, &mut ours).await;
+            }
         }
     }
     drop(running);
+    record(pool, &mut finished, &mut ours).await;
     if !ours.is_empty() {
         let ours: Vec<i64> = ours.into_iter().collect();
         if let Err(error) = job::let_go(pool, &ours, clock.now()).await {
             tracing::warn!("{} jobs were left taken; they run after a while: {error}", ours.len());
         }
+    }
+}
+
+/// Records that jobs are done, all in one statement.
+async fn record(pool: &PgPool, finished: &mut Vec<i64>, ours: &mut BTreeSet<i64>) {
+    if finished.is_empty() {
+        return;
+    }
+    if let Err(error) = job::done(pool, finished).await {
+        tracing::warn!("{} jobs were not recorded as done; they run again: {error}", finished.len());
+    }
+    for id in finished.drain(..) {
+        ours.remove(&id);
     }
 }
 

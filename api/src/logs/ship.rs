@@ -16,13 +16,18 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Lines that may wait to be stored; more are dropped and counted.
 pub(super) const WAITING_MAX: usize = 4_096;
 /// Lines stored at once.
 const BATCH_MAX: usize = 256;
+/// How long lines are gathered, unless that many wait: storing few costs as much as storing many.
+const GATHERED_FOR: Duration = Duration::from_millis(200);
 /// How much of the log is kept, in bytes.
 const KEPT_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// For how long.
@@ -93,6 +98,9 @@ pub async fn keep(mut lines: Lines, system: Database, stop: CancellationToken) {
     let mut budget = Budget { since: Instant::now(), taken: 0, left_out: 0 };
     let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
+        if lines.waiting.len() < BATCH_MAX {
+            tokio::select! { () = sleep(GATHERED_FOR) => {}, () = stop.cancelled() => {} }
+        }
         let stopping = tokio::select! {
             read = lines.waiting.recv_many(&mut batch, BATCH_MAX) => { if read == 0 { return } false }
             () = stop.cancelled() => {
@@ -116,7 +124,7 @@ pub async fn keep(mut lines: Lines, system: Database, stop: CancellationToken) {
                 Ok(_) => documents.clear(),
                 Err(_) if stopping || stop.is_cancelled() => return,
                 // Said on stdout by those who miss MongoDB; saying it here would only add lines.
-                Err(_) => tokio::time::sleep(RETRY_EVERY).await,
+                Err(_) => sleep(RETRY_EVERY).await,
             }
         }
         if stopping {

@@ -170,10 +170,11 @@ impl MongoStore {
         self.database.collection("parked")
     }
 
-    /// The bulk `update` commands of a batch: documents, then which streams are set aside.
-    fn updates(&self, epoch: i64, changes: &[Changes]) -> Result<Vec<(String, Vec<Document>)>, StoreFault> {
+    /// The bulk `update` commands of a batch: those of its documents that are `wanted`, then which streams are set aside.
+    fn updates(&self, epoch: i64, changes: &[Changes], wanted: impl Fn(&Row) -> bool) -> Result<Vec<(String, Vec<Document>)>, StoreFault> {
         let mut updates = Vec::new();
         for Changes { table, rows, parked, .. } in changes {
+            let rows: Vec<&Row> = rows.iter().filter(|row| wanted(row)).collect();
             for rows in rows.chunks(ROWS_MAX) {
                 let rows = rows.iter().map(|row| newer(row, self.trial.guards)).collect::<Result<Vec<_>, _>>()?;
                 updates.push((table.to_string(), rows));
@@ -189,7 +190,16 @@ impl MongoStore {
     async fn write_together(&self, fence: Option<u64>, changes: &[Changes]) -> Result<bool, StoreFault> {
         let Some(positions) = self.moved(fence, changes) else { return Ok(false) };
         let epoch = fence.map_or(i64::MAX, signed);
-        let mut commands: Vec<Document> = self.updates(epoch, changes)?.into_iter().map(|(name, updates)| bulk(&name, updates)).collect();
+        let mut commands = Vec::new();
+        for Changes { table, rows, .. } in changes {
+            // An upsert costs four times as much. Where one is there after all, everything is done step by step.
+            let new: Vec<&Row> = rows.iter().filter(|row| row.new).collect();
+            for rows in new.chunks(ROWS_MAX) {
+                let documents = rows.iter().map(|row| document(row)).collect::<Result<Vec<_>, _>>()?;
+                commands.push(doc! { "insert": table.to_string(), "documents": documents });
+            }
+        }
+        commands.extend(self.updates(epoch, changes, |row| !row.new)?.into_iter().map(|(name, updates)| bulk(&name, updates)));
         for Changes { table, taken_up, .. } in changes.iter().filter(|changes| !changes.taken_up.is_empty()) {
             let deletes: Vec<Document> =
                 taken_up.iter().map(|(kind, id)| doc! { "q": note(*table, kind, id, epoch), "limit": 1 }).collect();
@@ -247,7 +257,7 @@ impl MongoStore {
                 self.trial.reach(Step::SetAside);
             }
         }
-        let updates = self.updates(epoch, changes)?.into_iter();
+        let updates = self.updates(epoch, changes, |_| true)?.into_iter();
         let writing = updates.map(|(collection, updates)| async move { self.update_many(&collection, updates).await });
         stream::iter(writing).buffer_unordered(WRITES_AT_ONCE).try_collect::<()>().await?;
         for Changes { table, taken_up, .. } in changes {
@@ -362,11 +372,17 @@ fn moment(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MIN)
 }
 
+/// A row as a document.
+fn document(row: &Row) -> Result<Document, StoreFault> {
+    let mut document = doc! { "_id": &row.id, "position": signed(row.position) };
+    document.extend(row.columns.iter().map(|(name, column)| ((*name).to_owned(), value(column))));
+    document.insert("doc", bson::serialize_to_bson(&row.doc)?);
+    Ok(document)
+}
+
 /// The update that writes a row if it is newer.
 fn newer(row: &Row, guards: Guards) -> Result<Document, StoreFault> {
-    let mut replacement = doc! { "_id": &row.id, "position": signed(row.position) };
-    replacement.extend(row.columns.iter().map(|(name, column)| ((*name).to_owned(), value(column))));
-    replacement.insert("doc", bson::serialize_to_bson(&row.doc)?);
+    let replacement = document(row)?;
     let mut query = doc! { "_id": &row.id };
     if guards.newer_only {
         query.insert("position", doc! { "$lt": signed(row.position) });

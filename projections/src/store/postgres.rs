@@ -91,7 +91,7 @@ struct Object<'a>(&'a Row);
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Row { id, position, doc, columns } = self.0;
+        let Row { id, position, doc, columns, .. } = self.0;
         let mut object = serializer.serialize_map(Some(columns.len() + 3))?;
         object.serialize_entry("id", id)?;
         object.serialize_entry("position", position)?;

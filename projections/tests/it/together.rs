@@ -21,6 +21,7 @@ fn batch(documents: &[(&str, u64)], up_to: u64) -> Changes {
         position: *position,
         doc: json!({ "of": position }),
         columns: vec![("slug", (*id).into())],
+        new: false,
     };
     Changes {
         table: LAUNCHES,
@@ -33,6 +34,12 @@ fn batch(documents: &[(&str, u64)], up_to: u64) -> Changes {
     }
 }
 
+/// The same, by who believes that none of the documents is there yet.
+fn fresh(documents: &[(&str, u64)], up_to: u64) -> Changes {
+    let batch = batch(documents, up_to);
+    Changes { rows: batch.rows.into_iter().map(|row| Row { new: true, ..row }).collect(), ..batch }
+}
+
 async fn documents(store: &MongoStore) -> Vec<(String, u64)> {
     let found = store.scan(LAUNCHES, "", 100).await.unwrap();
     found.into_iter().map(|stored| (stored.id, stored.position)).collect()
@@ -43,10 +50,10 @@ async fn a_batch_that_is_fenced_off_leaves_not_even_its_documents() {
     world(async |world| {
         let store = store(world);
         let epoch = store.sharing().await.unwrap().epoch;
-        let late = store.write(Some(epoch + 1), &[batch(&[("a", 1), ("b", 2)], 2)]).await;
+        let late = store.write(Some(epoch + 1), &[fresh(&[("a", 1), ("b", 2)], 2)]).await;
         assert!(matches!(late, Err(StoreFault::Fenced)), "{late:?}");
         assert_eq!(documents(&store).await, [], "step by step they would be there");
-        store.write(Some(epoch), &[batch(&[("a", 1), ("b", 2)], 2)]).await.unwrap();
+        store.write(Some(epoch), &[fresh(&[("a", 1), ("b", 2)], 2)]).await.unwrap();
         assert_eq!(documents(&store).await, [("a".to_owned(), 1), ("b".to_owned(), 2)]);
         assert_eq!(store.standings().await.unwrap()["launches"].position(), 2);
     })
@@ -60,6 +67,18 @@ async fn a_batch_with_something_older_is_written_but_for_that() {
         store.write(None, &[batch(&[("a", 5)], 5)]).await.unwrap();
         store.write(None, &[batch(&[("a", 3), ("b", 6)], 6)]).await.unwrap();
         assert_eq!(documents(&store).await, [("a".to_owned(), 5), ("b".to_owned(), 6)]);
+        assert_eq!(store.standings().await.unwrap()["launches"].position(), 6);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_are_there_against_expectation_go_forward_only() {
+    world(async |world| {
+        let store = store(world);
+        store.write(None, &[fresh(&[("a", 5), ("b", 4)], 5)]).await.unwrap();
+        store.write(None, &[fresh(&[("a", 3), ("b", 6), ("c", 6)], 6)]).await.unwrap();
+        assert_eq!(documents(&store).await, [("a".to_owned(), 5), ("b".to_owned(), 6), ("c".to_owned(), 6)]);
         assert_eq!(store.standings().await.unwrap()["launches"].position(), 6);
     })
     .await;

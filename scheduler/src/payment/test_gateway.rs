@@ -224,7 +224,8 @@ impl Gateway for TestGateway {
 
     async fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>, GatewayError> {
         let rows: Vec<(Uuid, Uuid, Uuid, Option<String>)> = sqlx::query_as(
-            "SELECT payment, launch, booking, declined FROM test_gateway.deliveries JOIN test_gateway.payments USING (payment) LIMIT $1",
+            "SELECT p.payment, p.launch, p.booking, p.declined FROM test_gateway.deliveries d, \
+                LATERAL (SELECT * FROM test_gateway.payments k WHERE k.payment = d.payment LIMIT 1) p LIMIT $1",
         )
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)

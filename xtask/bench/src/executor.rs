@@ -144,7 +144,7 @@ pub(crate) async fn figures(options: &Options) -> Result<Vec<Figure>> {
     for _ in 0..options.runs {
         let database = Database::create(options).await?;
         yardsticks.push(pgbench::inserts_per_second(&options.pgbench, &database.url, CLIENTS, RUN).await?);
-        let pool = commands::connect_to_append(&database.url, CONNECTIONS).await?;
+        let pool = commands::connect_by_key(&database.url, CONNECTIONS).await?;
         commands::migrate(&pool).await?;
         let ours = Ours(Executor::start(pool.clone(), Wake::new(), Limits::default()));
         hot_runs.add(hot(&ours, CLIENTS).await?);

@@ -99,7 +99,7 @@ async fn count(pool: &PgPool) -> Result<u64> {
 
 /// Sells launch after launch until there are so many events more.
 async fn fill(url: &str, events: u64) -> Result<()> {
-    let pool = commands::connect_to_append(url, CONNECTIONS).await?;
+    let pool = commands::connect_by_key(url, CONNECTIONS).await?;
     let executor = Executor::start(pool.clone(), Wake::new(), Limits::default());
     let written = Arc::new(AtomicU64::new(0));
     let tasks: Vec<_> = (0..CLIENTS)
@@ -167,7 +167,7 @@ const COLD_COMMANDS: usize = 50;
 /// What a command costs on a long stream that is not in memory, beside a short one.
 pub(crate) async fn stream_figures(options: &Options) -> Result<Vec<Figure>> {
     let database = Database::create(options).await?;
-    let pool = commands::connect_to_append(&database.url, CONNECTIONS).await?;
+    let pool = commands::connect_by_key(&database.url, CONNECTIONS).await?;
     commands::migrate(&pool).await?;
     let mut sales = Vec::new();
     for events in STREAMS {

@@ -22,7 +22,7 @@ const CLIENTS: usize = 32;
 /// Launches held on at the same time.
 const LAUNCHES: usize = 10;
 /// How often the view is asked how far it is.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What is told of the waits of a run; of several runs, the middle one.
 const PERCENTS: [usize; 2] = [50, 99];
 /// How long the view may take to be as far as the log.
