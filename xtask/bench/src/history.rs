@@ -40,7 +40,8 @@ const REST: Duration = Duration::from_secs(10);
 /// Every figure of this file.
 pub(crate) async fn figures(options: &Options) -> Result<Vec<Figure>> {
     let mut astro = Astro::prepare(options).await?;
-    let pool = astro.pool().await?;
+    // As the sequencer and all who follow the log do.
+    let pool = commands::connect_by_key(astro.database_url(), CONNECTIONS).await?;
     let bus = Bus::connect(&options.nats_url, astro.name()).await?;
     let (mut filling, mut sequencing) = (Vec::new(), Vec::new());
     for part in 1..=PARTS {
