@@ -67,7 +67,8 @@ pub struct Servers {
     pub appending: PgPool,
     /// The event store and the Postgres views, for everything else that is waited for.
     pub pool: PgPool,
-    /// The same for what follows the log: an answer on one of these connections is noticed by threads that may have to wait.
+    /// The same for what follows the log and finds all by its key: an answer on one of these connections is noticed by threads that may have
+    /// to wait.
     following: PgPool,
     /// The bus.
     pub bus: Bus,
