@@ -116,7 +116,7 @@ impl Servers {
     /// The same servers for what follows the log.
     pub(crate) fn behind(&self) -> Self {
         let (pool, bus) = (self.following.clone(), self.bus.clone());
-        let feed = Feed::new(pool.clone(), Some(bus));
+        let feed = Feed::new(pool.clone(), Some(bus)).giving_way_in(self.feed.rush().clone());
         Self { databases: self.databases.over(pool.clone(), feed.clone()), pool, feed, ..self.clone() }
     }
 

@@ -169,6 +169,7 @@ async fn release(pool: &PgPool, epoch: i64) {
 async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken, trial: &Trial) -> Result<(), Ended> {
     trial.reach(Step::LeaseTaken);
     tracing::info!(epoch = lead.epoch, position = lead.position, "This process sequences the log");
+    let _leads = wake.leads();
     let epoch = lead.epoch;
     let (head, heads) = watch::channel(lead.position);
     let relaying = async {

@@ -15,6 +15,8 @@ pub(crate) const APPEND_HINT: &str = "hint.append";
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     here: Arc<Notify>,
+    /// Whether the sequencer that gives positions is in this process.
+    leads: Arc<AtomicBool>,
     away: Option<Arc<Away>>,
 }
 
@@ -35,13 +37,13 @@ impl Wake {
     /// For an executor whose sequencer runs in another process.
     #[must_use]
     pub fn over(bus: Bus) -> Self {
-        Self { here: Arc::default(), away: Some(Arc::new(Away { bus, sending: AtomicBool::new(false) })) }
+        Self { away: Some(Arc::new(Away { bus, sending: AtomicBool::new(false) })), ..Self::default() }
     }
 
     /// Says that something was committed.
     pub fn wake(&self) {
         self.here.notify_one();
-        let Some(away) = &self.away else { return };
+        let Some(away) = self.away.as_ref().filter(|_| !self.leads.load(Ordering::Relaxed)) else { return };
         if away.sending.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -55,6 +57,12 @@ impl Wake {
         });
     }
 
+    /// The sequencer of this process leads, until this is dropped: nobody elsewhere need be told of commits.
+    pub(crate) fn leads(&self) -> Leads {
+        self.leads.store(true, Ordering::Relaxed);
+        Leads(self.leads.clone())
+    }
+
     /// Passes a hint of another process on, in this process only.
     pub(crate) fn ring_here(&self) {
         self.here.notify_one();
@@ -63,5 +71,15 @@ impl Wake {
     /// Waits until something was committed.
     pub(crate) async fn woken(&self) {
         self.here.notified().await;
+    }
+}
+
+/// See [`Wake::leads`].
+#[derive(Debug)]
+pub(crate) struct Leads(Arc<AtomicBool>);
+
+impl Drop for Leads {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }

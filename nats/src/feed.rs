@@ -1,6 +1,6 @@
 //! The log in order, never with a gap: from JetStream where it can, from Postgres for everything else. Folding it is left to the readers.
 
-use crate::{Bus, Envelope, Moment, bus::Messages};
+use crate::{Bus, Envelope, Moment, Rush, bus::Messages};
 use futures::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
 use sqlx::{PgPool, Row, postgres::PgRow};
@@ -41,6 +41,7 @@ pub enum FeedError {
 pub struct Feed {
     pool: PgPool,
     bus: Option<Bus>,
+    rush: Rush,
     /// Whether what JetStream delivers has to be dense.
     holes_checked: bool,
 }
@@ -56,7 +57,19 @@ impl Feed {
     /// A feed over the database of the log, and the bus if there is one.
     #[must_use]
     pub fn new(pool: PgPool, bus: Option<Bus>) -> Self {
-        Self { pool, bus, holes_checked: true }
+        Self { pool, bus, rush: Rush::default(), holes_checked: true }
+    }
+
+    /// The same, whose followers give way while there is a rush.
+    #[must_use]
+    pub fn giving_way_in(self, rush: Rush) -> Self {
+        Self { rush, ..self }
+    }
+
+    /// In which its followers give way.
+    #[must_use]
+    pub fn rush(&self) -> &Rush {
+        &self.rush
     }
 
     /// One that takes what JetStream delivers as it comes: for the test that proves that this would not do.

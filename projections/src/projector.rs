@@ -27,6 +27,10 @@ const BATCH_EVENTS_MAX: usize = 5_000;
 const REST: Duration = Duration::from_millis(5);
 /// The same for what nobody watches as it happens.
 const DESKS_REST: Duration = Duration::from_millis(50);
+/// How long it rests at most while many wait for answers to commands.
+const RUSH_REST_MAX: Duration = Duration::from_millis(200);
+/// The same for what nobody watches as it happens.
+const DESKS_RUSH_REST_MAX: Duration = Duration::from_millis(500);
 /// How often the projector looks for streams to try again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The first wait after a fault; twice as long each time nothing was done in between.
@@ -184,9 +188,9 @@ impl Projector<'_> {
             {
                 announce(bus, &changes).await;
             }
-            if !is_full {
-                sleep(if projection == Projection::Customer { REST } else { DESKS_REST }).await;
-            }
+            let (rest, rush_rest_max) =
+                if projection == Projection::Customer { (REST, RUSH_REST_MAX) } else { (DESKS_REST, DESKS_RUSH_REST_MAX) };
+            databases.feed.rush().rest(if is_full { Duration::ZERO } else { rest }, rush_rest_max).await;
         }
     }
 

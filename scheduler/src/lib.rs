@@ -43,6 +43,10 @@ use vault::Vault;
 
 /// How long events are gathered before they are reacted to.
 const REACT_EVERY: Duration = Duration::from_millis(25);
+/// How long they are gathered at most while many wait for answers to commands.
+const REACT_EVERY_IN_RUSH: Duration = Duration::from_millis(500);
+/// How long no jobs are begun, and no mails, at most while many wait for answers to commands.
+pub(crate) const RUSH_REST_MAX: Duration = Duration::from_millis(500);
 /// How many jobs run at the same time.
 const JOBS_MAX: usize = 8;
 /// How many jobs are taken at once, to be done one after another; far fewer than can be done while they are left to us.
@@ -153,7 +157,7 @@ async fn react(scheduler: &Scheduler, jobs_queued: &Notify, stop: &CancellationT
                     jobs_queued.notify_one();
                 }
                 // What comes meanwhile is one transaction, not one each.
-                if until(stop, sleep(REACT_EVERY)).await.is_none() {
+                if until(stop, scheduler.feed.rush().rest(REACT_EVERY, REACT_EVERY_IN_RUSH)).await.is_none() {
                     return;
                 }
             }
@@ -167,7 +171,8 @@ async fn react(scheduler: &Scheduler, jobs_queued: &Notify, stop: &CancellationT
 }
 
 async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Notify, stop: &CancellationToken) {
-    let Scheduler { pool, clock, .. } = scheduler;
+    let Scheduler { pool, clock, feed, .. } = scheduler;
+    let rush = feed.rush();
     let mut running = FuturesUnordered::new();
     let mut waiting = VecDeque::new();
     let mut ours: BTreeSet<i64> = BTreeSet::new();
@@ -176,7 +181,11 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
     let mut turns = interval(LOOK_EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
-        if look && waiting.is_empty() {
+        // Only where none of ours would have to wait: they may hold what others wait for.
+        if look && waiting.is_empty() && running.is_empty() && until(stop, rush.rest(Duration::ZERO, RUSH_REST_MAX)).await.is_none() {
+            break;
+        }
+        if look && waiting.is_empty() && (running.is_empty() || !rush.is_on()) {
             // Not cut off by `stop`: what was taken without our knowing would wait until it counts as abandoned.
             match job::take(pool, clock.now(), TAKEN_MAX).await {
                 Ok(jobs) => {
@@ -250,7 +259,7 @@ async fn take_deliveries(scheduler: &Scheduler, stop: &CancellationToken) {
 }
 
 async fn send_mails(scheduler: &Scheduler, mails_queued: &Notify, stop: &CancellationToken) {
-    let Scheduler { mongo, vault, mailer, addresses, clock, .. } = scheduler;
+    let Scheduler { mongo, vault, mailer, addresses, clock, feed, .. } = scheduler;
     let notifications = Notifications::new(mongo, vault.clone());
     while let Some(Err(error)) = until(stop, notifications.index()).await {
         rest(stop, "index the notifications", error).await;
@@ -263,7 +272,7 @@ async fn send_mails(scheduler: &Scheduler, mails_queued: &Notify, stop: &Cancell
             return;
         }
         // Not cut off by `stop` between two steps of one mail, or a mail that was sent would count as uncertain.
-        if let Err(error) = notification::send_due(&notifications, mailer, &**addresses, &**clock, stop).await {
+        if let Err(error) = notification::send_due(&notifications, mailer, &**addresses, &**clock, feed.rush(), stop).await {
             rest(stop, "send mails", error).await;
         }
     }

@@ -26,6 +26,7 @@ use axum::{
 use contract::{Code, REQUEST_ID};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
+use nats::Rush;
 use std::{ops::Deref, sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
@@ -53,6 +54,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Room for requests at once.
     pub room: Semaphore,
+    /// Those who wait for the answer to a command.
+    rush: Rush,
     trail: Trail,
 }
 
@@ -80,6 +83,7 @@ impl Around {
             encrypted: config.tls_ca.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https://")),
             limits: app.limits.clone(),
             room: Semaphore::new(guard::REQUESTS_MAX),
+            rush: app.feed.rush().clone(),
             trail: app.trail.clone(),
         })))
     }
@@ -114,6 +118,8 @@ fn named(headers: &HeaderMap, trusted: bool) -> Uuid {
 /// Names the request, answers it, and notes it: one line in the log, and an entry in the trail where a right or a limit was missing.
 pub async fn follow(State(around): State<Around>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    // Not who only reads: pages may wait for views, which would give way to them.
+    let _waiting = (!request.method().is_safe()).then(|| around.rush.wait());
     let peer = address::peer(request.extensions());
     // A service that passes a request on, with a certificate of ours, says for whom.
     let service = request.extensions().get::<Identity>().and(peer).map(Network::from);

@@ -4,13 +4,17 @@ use crate::{
     cabin::{Cabin, Command, Id},
     world::{append_raw, ask, take, until, world},
 };
-use commands::{audit, sequence::Broken};
-use futures::future::join_all;
+use commands::{
+    Wake, audit,
+    sequence::{self, Broken},
+};
+use futures::{StreamExt, future::join_all};
 use sqlx::Executor as _;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
+use tokio_util::sync::CancellationToken;
 
 /// So many looks for what is new, by an index that each asks up to three times, take an idle sequencer at least so long.
 const LOOKS: i64 = 150;
@@ -232,6 +236,33 @@ async fn one_that_was_replaced_unawares_does_not_take_the_work_of_its_successor_
         until("it goes on", async || replaced.task.is_finished() || world.feed().head().await.unwrap() == 3).await;
         replaced.stop().await;
         assert_eq!(world.feed().head().await.unwrap(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_are_told_to_other_processes_only_while_another_one_sequences() {
+    world(async |world| {
+        let bus = world.bus().await;
+        let mut hints = bus.listen("hint.append").await.unwrap();
+        bus.flush().await.unwrap();
+        let mut heard = async || tokio::time::timeout(Duration::from_secs(10), hints.next()).await.unwrap().unwrap().payload;
+        let (wake, stop) = (Wake::over(bus.clone()), CancellationToken::new());
+        wake.wake();
+        assert_eq!(heard().await, "", "nobody sequences here");
+
+        let sequencing = tokio::spawn(sequence::run(world.pool.clone(), Some(bus.clone()), wake.clone(), stop.clone()));
+        append_raw(&mut world.pool.acquire().await.unwrap(), "one", 1).await;
+        world.settle(1).await;
+        wake.wake();
+        bus.notify("hint.append", "the next one").await.unwrap();
+        assert_eq!(heard().await, "the next one");
+
+        stop.cancel();
+        sequencing.await.unwrap().unwrap();
+        wake.wake();
+        assert_eq!(heard().await, "", "nobody sequences here any more");
+        world.end_bus(&bus).await;
     })
     .await;
 }

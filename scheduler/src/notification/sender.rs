@@ -1,8 +1,9 @@
 //! Sends what is due. Everything it needs to know is in the notification; names and addresses are asked for now.
 
 use super::{Claimed, Mailer, Notifications, Recipient, Sending};
-use crate::address::AddressBook;
+use crate::{RUSH_REST_MAX, address::AddressBook};
 use commands::clock::Clock;
+use nats::Rush;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -16,9 +17,11 @@ pub(crate) async fn send_due(
     mailer: &Mailer,
     addresses: &dyn AddressBook,
     clock: &dyn Clock,
+    rush: &Rush,
     stop: &CancellationToken,
 ) -> mongodb::error::Result<()> {
     while !stop.is_cancelled() {
+        rush.rest(Duration::ZERO, RUSH_REST_MAX).await;
         let began = Instant::now();
         let mut claimed = notifications.claim(clock.now()).await?.into_iter();
         if claimed.len() == 0 {

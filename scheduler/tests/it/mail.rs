@@ -29,6 +29,23 @@ async fn sent(world: &World, count: usize) {
 }
 
 #[tokio::test]
+async fn mails_go_out_in_a_rush_that_does_not_end() {
+    within(async |world| {
+        let rush = world.feed.rush();
+        let mut waiting = Vec::new();
+        while !rush.is_on() {
+            waiting.push(rush.wait());
+        }
+        let running = world.start();
+        let launch = world.launch(200).await;
+        world.book(launch, &["1A"], "4242 4242 4242 4242").await;
+        sent(&world, 2).await;
+        running.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_mail_goes_out_once_and_none_again_on_replay() {
     within(async |world| {
         let launch = world.launch(200).await;

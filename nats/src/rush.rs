@@ -1,0 +1,104 @@
+//! Who follows the log gives way to who waits for an answer in the same process: how many wait, and a rest that lasts while they are many.
+//! Who counts as waiting is said by who answers.
+
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// So many waiting for each processor are a rush: they keep the processors busy by themselves.
+const WAITING_PER_PROCESSOR: usize = 4;
+/// How often a rest looks whether the rush is over.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long there have to be fewer before the rush counts as over: their number goes up and down by the millisecond.
+const LULL: Duration = Duration::from_millis(25);
+/// How many are a rush here.
+static MANY: LazyLock<usize> =
+    LazyLock::new(|| WAITING_PER_PROCESSOR * std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+
+/// How many wait for an answer of this process. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Rush(Arc<AtomicUsize>);
+
+/// One who waits, until this is dropped.
+#[derive(Debug)]
+pub struct Waiting(Rush);
+
+impl Rush {
+    /// Counts one more.
+    #[must_use]
+    pub fn wait(&self) -> Waiting {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waiting(self.clone())
+    }
+
+    /// Whether so many wait that others should not take processors from them.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= *MANY
+    }
+
+    /// Rests for `least`, and for as long as the rush lasts then, but no longer than `most` in all: what follows the log falls behind in
+    /// a rush, but does not stand still.
+    pub async fn rest(&self, least: Duration, most: Duration) {
+        let until = Instant::now() + most;
+        if !least.is_zero() {
+            sleep(least).await;
+        }
+        let mut over_at = Instant::now();
+        loop {
+            let now = Instant::now();
+            if self.is_on() {
+                over_at = now + LULL;
+            }
+            if now >= over_at.min(until) {
+                return;
+            }
+            sleep_until(until.min(now + LOOK_EVERY)).await;
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: Duration = Duration::from_millis(7);
+    const MOST: Duration = Duration::from_millis(100);
+
+    async fn rested(rush: &Rush) -> Duration {
+        let since = Instant::now();
+        rush.rest(LEAST, MOST).await;
+        since.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_follows_rests_longer_in_a_rush_and_not_for_ever() {
+        let rush = Rush::default();
+        assert!((LEAST..MOST).contains(&rested(&rush).await), "nobody waits");
+        let mut waiting: Vec<Waiting> = (1..*MANY).map(|_| rush.wait()).collect();
+        assert!((LEAST..MOST).contains(&rested(&rush).await), "one fewer than a rush");
+        waiting.push(rush.clone().wait());
+        assert!(rested(&rush).await >= MOST, "a rush that does not end");
+        let ends_at = Duration::from_millis(40);
+        let ending = async {
+            sleep(ends_at).await;
+            waiting.pop();
+        };
+        let (rest, ()) = tokio::join!(rested(&rush), ending);
+        assert!(
+            (ends_at + LULL - LOOK_EVERY..ends_at + LULL + 2 * LOOK_EVERY).contains(&rest),
+            "a rush that ends after {ends_at:?} and then a lull: rested {rest:?}"
+        );
+    }
+}
