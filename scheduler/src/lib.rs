@@ -181,11 +181,11 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
     let mut turns = interval(LOOK_EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
-        // Only where none of ours would have to wait: they may hold what others wait for.
-        if look && waiting.is_empty() && running.is_empty() && until(stop, rush.rest(Duration::ZERO, RUSH_REST_MAX)).await.is_none() {
-            break;
-        }
         if look && waiting.is_empty() && (running.is_empty() || !rush.is_on()) {
+            // Only where none of ours would stand still meanwhile: they may hold what others wait for.
+            if running.is_empty() && until(stop, rush.rest(Duration::ZERO, RUSH_REST_MAX)).await.is_none() {
+                break;
+            }
             // Not cut off by `stop`: what was taken without our knowing would wait until it counts as abandoned.
             match job::take(pool, clock.now(), TAKEN_MAX).await {
                 Ok(jobs) => {

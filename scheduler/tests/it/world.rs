@@ -71,7 +71,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) vault: Vault,
-    pub feed: Feed,
+    pub(crate) feed: Feed,
     mail_port: u16,
     servers: CancellationToken,
     admin: String,
