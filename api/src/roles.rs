@@ -168,10 +168,12 @@ impl Roles {
 
     /// Gives events their places, and relays them.
     pub fn sequence(&mut self, servers: &Servers) {
-        let Servers { appending, bus, wake, .. } = servers.clone();
+        let Servers { appending, bus, wake, feed, .. } = servers.clone();
         let (pool, stop) = (commands::beside(&appending, SEQUENCER_CONNECTIONS), self.log.stop.clone());
         tracing::info!("Sequencing the log");
-        self.log.run("sequence", async move { sequence::run(pool, Some(bus), wake, stop).await.context("the log is broken") });
+        self.log.run("sequence", async move {
+            sequence::run(pool, Some(bus), wake, feed.rush().clone(), stop).await.context("the log is broken")
+        });
     }
 
     /// Keeps the views of a projection up to date.

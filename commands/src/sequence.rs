@@ -11,7 +11,7 @@ use crate::{
     wake::APPEND_HINT,
 };
 use futures::StreamExt;
-use nats::{Bus, Feed};
+use nats::{Bus, Feed, Rush};
 use sqlx::{PgPool, Row};
 use std::{convert::Infallible, time::Duration};
 use tokio::{
@@ -32,6 +32,8 @@ const STAND_BY: Duration = Duration::from_millis(500);
 const POLL_EVERY: Duration = Duration::from_millis(100);
 /// After a window the sequencer rests: otherwise every append would get a window of its own, and everyone behind a batch of its own.
 const REST: Duration = Duration::from_millis(5);
+/// How long it rests at most while many wait for answers to commands: what follows the log rests longer then.
+const RUSH_REST_MAX: Duration = Duration::from_millis(25);
 /// How soon it looks again when something is committed but held back by an older transaction that is still open.
 const HELD_BACK_POLL: Duration = Duration::from_millis(3);
 
@@ -78,20 +80,27 @@ struct Lead {
     settled_to: String,
 }
 
-/// Runs the sequencer and the relay, or stands by for them, until `stop`. Returns an error only when the log is broken.
-pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
-    run_with(Trial::default(), pool, bus, wake, stop).await
+/// Runs the sequencer and the relay, or stands by for them, until `stop`; gives way in `rush`. Returns an error only when the log is broken.
+pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, rush: Rush, stop: CancellationToken) -> Result<(), Broken> {
+    run_with(Trial::default(), pool, bus, wake, rush, stop).await
 }
 
 /// The same with a guard taken away, or an end at some step, for tests.
 #[doc(hidden)]
-pub async fn run_with(trial: impl Into<Trial>, pool: PgPool, bus: Option<Bus>, wake: Wake, stop: CancellationToken) -> Result<(), Broken> {
+pub async fn run_with(
+    trial: impl Into<Trial>,
+    pool: PgPool,
+    bus: Option<Bus>,
+    wake: Wake,
+    rush: Rush,
+    stop: CancellationToken,
+) -> Result<(), Broken> {
     let (holder, trial) = (Uuid::new_v4(), trial.into());
     let hearing = hear(bus.clone(), wake.clone(), stop.clone());
     let leading = async {
         while !stop.is_cancelled() {
             match acquire(&pool, holder).await {
-                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, lead, &stop, &trial).await {
+                Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, &rush, lead, &stop, &trial).await {
                     Ok(()) => {}
                     Err(Ended::Broken(broken)) => {
                         tracing::error!("The log is broken: {broken}");
@@ -166,7 +175,15 @@ async fn release(pool: &PgPool, epoch: i64) {
     }
 }
 
-async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop: &CancellationToken, trial: &Trial) -> Result<(), Ended> {
+async fn lead_on(
+    pool: &PgPool,
+    bus: Option<&Bus>,
+    wake: &Wake,
+    rush: &Rush,
+    lead: Lead,
+    stop: &CancellationToken,
+    trial: &Trial,
+) -> Result<(), Ended> {
     trial.reach(Step::LeaseTaken);
     tracing::info!(epoch = lead.epoch, position = lead.position, "This process sequences the log");
     let _leads = wake.leads();
@@ -178,7 +195,7 @@ async fn lead_on(pool: &PgPool, bus: Option<&Bus>, wake: &Wake, lead: Lead, stop
             None => stop.cancelled().await,
         }
     };
-    let sequencing = sequence(sequencer::Sequencer::new(trial.clone()), pool, wake, lead, &head, stop);
+    let sequencing = sequence(sequencer::Sequencer::new(trial.clone()), pool, wake, rush, lead, &head, stop);
     tokio::pin!(relaying, sequencing);
     let ended = select! {
         ended = &mut sequencing => ended,
@@ -229,6 +246,7 @@ async fn sequence(
     mut sequencer: sequencer::Sequencer,
     pool: &PgPool,
     wake: &Wake,
+    rush: &Rush,
     mut lead: Lead,
     head: &watch::Sender<u64>,
     stop: &CancellationToken,
@@ -254,7 +272,7 @@ async fn sequence(
             sequencer::Rest::Nothing => POLL_EVERY,
         };
         if step.wrote {
-            sleep(REST).await;
+            rush.rest(REST, RUSH_REST_MAX).await;
         }
         select! {
             () = sleep(pause) => {}

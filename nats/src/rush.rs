@@ -42,6 +42,14 @@ impl Rush {
         self.0.load(Ordering::Relaxed) >= *MANY
     }
 
+    /// So many waiting that it is a rush, until they are dropped: for tests.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn crowd(&self) -> Vec<Waiting> {
+        (0..*MANY).map(|_| self.wait()).collect()
+    }
+
     /// Rests for `least`, and for as long as the rush lasts then, but no longer than `most` in all: what follows the log falls behind in
     /// a rush, but does not stand still.
     pub async fn rest(&self, least: Duration, most: Duration) {
@@ -86,7 +94,8 @@ mod tests {
     async fn who_follows_rests_longer_in_a_rush_and_not_for_ever() {
         let rush = Rush::default();
         assert!((LEAST..MOST).contains(&rested(&rush).await), "nobody waits");
-        let mut waiting: Vec<Waiting> = (1..*MANY).map(|_| rush.wait()).collect();
+        let mut waiting = rush.crowd();
+        waiting.pop();
         assert!((LEAST..MOST).contains(&rested(&rush).await), "one fewer than a rush");
         waiting.push(rush.clone().wait());
         assert!(rested(&rush).await >= MOST, "a rush that does not end");

@@ -24,12 +24,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{Code, REQUEST_ID};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use futures::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use nats::Rush;
-use std::{ops::Deref, sync::Arc, time::Instant};
-use tokio::sync::Semaphore;
-use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use std::{ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use tokio::{sync::Semaphore, time::timeout};
+use tower_http::{CompressionLevel, compression::CompressionLayer};
 use uuid::Uuid;
 
 /// The longest path with its query, in bytes.
@@ -89,18 +90,10 @@ impl Around {
     }
 }
 
-/// `router` with everything that goes around it. The last layer is the outermost.
+/// `router` with everything that goes around it. One layer, as each copies all that is inside it for each request.
 pub fn dressed(router: Router, around: &Around) -> Router {
-    let of = || around.clone();
-    router
-        .layer(middleware::from_fn_with_state(of(), guard::same_origin))
-        .layer(middleware::from_fn_with_state(of(), cors::answer))
-        .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(middleware::from_fn_with_state(of(), limit))
-        .layer(middleware::from_fn_with_state(of(), guard::limit))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .layer(middleware::from_fn_with_state(of(), follow))
-        .layer(middleware::from_fn(headers::add))
+    let compressed = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    router.layer((middleware::from_fn_with_state(around.clone(), follow), compressed))
 }
 
 /// The service a path belongs to.
@@ -116,7 +109,7 @@ fn named(headers: &HeaderMap, trusted: bool) -> Uuid {
 }
 
 /// Names the request, answers it, and notes it: one line in the log, and an entry in the trail where a right or a limit was missing.
-pub async fn follow(State(around): State<Around>, mut request: Request, next: Next) -> Response {
+async fn follow(State(around): State<Around>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     // Not who only reads: pages may wait for views, which would give way to them.
     let _waiting = (!request.method().is_safe()).then(|| around.rush.wait());
@@ -134,7 +127,7 @@ pub async fn follow(State(around): State<Around>, mut request: Request, next: Ne
     let token = cookie(request.headers(), ACCESS_COOKIE).map(str::to_owned);
     let answering = async {
         let mut response = match measured(&request) {
-            Ok(()) => next.run(request).await,
+            Ok(()) => within_limits(&around, &from, request, next).await,
             Err(refused) => refused.into_response(),
         };
         let status = response.status().as_u16();
@@ -157,9 +150,44 @@ pub async fn follow(State(around): State<Around>, mut request: Request, next: Ne
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             response.headers_mut().insert(HeaderName::from_static("request-id"), value);
         }
+        headers::add(response.headers_mut());
         response
     };
     asking::within(asking.clone(), answering).await
+}
+
+/// Answers unless that is too much for us, too often for who asks, or takes too long.
+async fn within_limits(around: &Around, from: &Address, request: Request, next: Next) -> Response {
+    let Ok(_permit) = around.room.try_acquire() else {
+        return ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment.").into_response();
+    };
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let class = Class::of(request.method(), route, request.uri().query().is_some());
+    if let Err(refused) = around.limits.address(class, from.network()) {
+        return refused.into_response();
+    }
+    let time = guard::time_for(request.uri().path());
+    match timeout(time, answer(around, request, next)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let message = "This took too long. Whether it was done is not known: ask again with the same key, or look first.";
+            ApiError::new(Code::Unavailable, message).because(anyhow::anyhow!("a request took longer than {time:?}")).into_response()
+        }
+    }
+}
+
+/// Answers who may call from where they are. A panic costs that answer and nothing else.
+async fn answer(around: &Around, request: Request, next: Next) -> Response {
+    let caller = cors::Caller::of(&request, &around.origins);
+    let mut response = if caller.asks_first() {
+        StatusCode::NO_CONTENT.into_response()
+    } else if let Err(refused) = guard::same_origin(&request, &caller, around.encrypted) {
+        refused.into_response()
+    } else {
+        AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(guard::panicked)
+    };
+    caller.tell(response.headers_mut());
+    response
 }
 
 /// A method as the log names it: clients can make words up.
@@ -219,14 +247,4 @@ fn measured(request: &Request) -> Result<(), ApiError> {
         ));
     }
     Ok(())
-}
-
-/// Takes a token of the address's bucket.
-pub async fn limit(State(around): State<Around>, from: Address, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let class = Class::of(request.method(), route, request.uri().query().is_some());
-    match around.limits.address(class, from.network()) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
-    }
 }

@@ -1,16 +1,14 @@
 //! Limits on every request, and the check that a command comes from our own pages. Sizes of bodies are `extract`'s.
 
-use super::{around::Around, cors};
+use super::cors::Caller;
 use crate::problem::ApiError;
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
 use contract::Code;
 use http::{HeaderMap, Method, header};
 use std::{any::Any, time::Duration};
-use tokio::time::timeout;
 
 /// How long a request may take.
 pub const REQUEST_FOR: Duration = Duration::from_secs(10);
@@ -21,28 +19,19 @@ const VERIFY: &str = "/api/core/audit/verify";
 /// Requests served at once; more are told to come back.
 pub const REQUESTS_MAX: usize = 2_048;
 
-/// Turns away what is too much, and ends what takes too long.
-pub async fn limit(State(around): State<Around>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = around.room.try_acquire() else {
-        return ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment.").into_response();
-    };
-    let time = if request.uri().path() == VERIFY { VERIFY_FOR } else { REQUEST_FOR };
-    match timeout(time, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let message = "This took too long. Whether it was done is not known: ask again with the same key, or look first.";
-            ApiError::new(Code::Unavailable, message).because(anyhow::anyhow!("a request took longer than {time:?}")).into_response()
-        }
-    }
+/// How long a request to this path may take.
+#[must_use]
+pub fn time_for(path: &str) -> Duration {
+    if path == VERIFY { VERIFY_FOR } else { REQUEST_FOR }
 }
 
-/// Refuses requests that change something and come from another site's page.
-pub async fn same_origin(State(around): State<Around>, request: Request, next: Next) -> Response {
+/// Refuses requests that change something and come from another site's page; where all is `encrypted`, from one that was not, too.
+pub fn same_origin(request: &Request, caller: &Caller<'_>, encrypted: bool) -> Result<(), ApiError> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if safe || is_own(request.headers(), around.encrypted) || cors::allowed(request.headers(), &around.origins).is_some() {
-        return next.run(request).await;
+    if safe || is_own(request.headers(), encrypted) || caller.is_allowed() {
+        return Ok(());
     }
-    ApiError::new(Code::ForeignOrigin, "This request comes from another site's page. Open our own page and try again.").into_response()
+    Err(ApiError::new(Code::ForeignOrigin, "This request comes from another site's page. Open our own page and try again."))
 }
 
 /// Where all is `encrypted`, a page that was not is nobody's.

@@ -31,12 +31,12 @@ pub fn around(services: Router, apps: &[App], folder: &Path) -> Result<Router> {
     for app in apps {
         files = files.and(Statics::read(&folder.join(app.as_str()), &format!("/pkg/{}/", app.as_str()))?);
     }
-    let mut router = services.clone();
+    let (mut router, mut others) = (services.clone(), services.clone());
     for app in apps {
-        router = match app {
-            App::Customer => router.fallback_service(ui::server::customer(services.clone(), folder)),
-            desk => router.merge(ui::server::desk(*desk, folder)),
-        };
+        match app {
+            App::Customer => others = ui::server::customer(services.clone(), folder),
+            desk => router = router.merge(ui::server::desk(*desk, folder)),
+        }
     }
     if let [desk] = apps
         && *desk != App::Customer
@@ -44,7 +44,7 @@ pub fn around(services: Router, apps: &[App], folder: &Path) -> Result<Router> {
         let address = format!("/{}", desk.as_str());
         router = router.route("/", get(move || async move { Redirect::temporary(&address) }));
     }
-    Ok(router.layer(middleware::from_fn_with_state(files, serve)))
+    Ok(router.fallback_service(others.layer(middleware::from_fn_with_state(files, serve))))
 }
 
 async fn serve(State(files): State<Statics>, request: Request, next: Next) -> Response {

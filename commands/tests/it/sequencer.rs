@@ -9,6 +9,7 @@ use commands::{
     sequence::{self, Broken},
 };
 use futures::{StreamExt, future::join_all};
+use nats::Rush;
 use sqlx::Executor as _;
 use std::{
     collections::BTreeSet,
@@ -251,7 +252,7 @@ async fn commits_are_told_to_other_processes_only_while_another_one_sequences() 
         wake.wake();
         assert_eq!(heard().await, "", "nobody sequences here");
 
-        let sequencing = tokio::spawn(sequence::run(world.pool.clone(), Some(bus.clone()), wake.clone(), stop.clone()));
+        let sequencing = tokio::spawn(sequence::run(world.pool.clone(), Some(bus.clone()), wake.clone(), Rush::default(), stop.clone()));
         append_raw(&mut world.pool.acquire().await.unwrap(), "one", 1).await;
         world.settle(1).await;
         wake.wake();
@@ -263,6 +264,22 @@ async fn commits_are_told_to_other_processes_only_while_another_one_sequences() 
         wake.wake();
         assert_eq!(heard().await, "", "nobody sequences here any more");
         world.end_bus(&bus).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_get_their_places_in_a_rush_that_does_not_end() {
+    world(async |world| {
+        let (rush, stop) = (Rush::default(), CancellationToken::new());
+        let _waiting = rush.crowd();
+        let sequencing = tokio::spawn(sequence::run(world.pool.clone(), None, Wake::new(), rush, stop.clone()));
+        for sequence in 1..=5 {
+            append_raw(&mut world.pool.acquire().await.unwrap(), "one", sequence).await;
+            world.settle(sequence).await;
+        }
+        stop.cancel();
+        sequencing.await.unwrap().unwrap();
     })
     .await;
 }

@@ -9,7 +9,7 @@ use commands::{
 };
 use domain::Actor;
 use futures::FutureExt;
-use nats::{Bus, Feed};
+use nats::{Bus, Feed, Rush};
 use sqlx::{Connection, Executor as _, PgConnection, PgPool};
 use std::{panic::AssertUnwindSafe, time::Duration};
 use tokio::{task::JoinHandle, time::Instant};
@@ -73,7 +73,7 @@ impl World {
 
     pub fn sequence_with(&self, trial: impl Into<Trial>, bus: Option<Bus>) -> Sequencing {
         let (trial, stop) = (trial.into(), CancellationToken::new());
-        let task = tokio::spawn(sequence::run_with(trial, self.pool.clone(), bus, Wake::new(), stop.clone()));
+        let task = tokio::spawn(sequence::run_with(trial, self.pool.clone(), bus, Wake::new(), Rush::default(), stop.clone()));
         Sequencing { stop, task }
     }
 

@@ -39,11 +39,7 @@ async fn a_seat_that_is_held_shows_and_is_announced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn views_are_kept_up_in_a_rush_that_does_not_end() {
     world(async |world| {
-        let rush = world.databases.feed().rush();
-        let mut waiting = Vec::new();
-        while !rush.is_on() {
-            waiting.push(rush.wait());
-        }
+        let _waiting = world.databases.feed().rush().crowd();
         let running = world.project_all();
         world.catalogue(1).await;
         for (n, seat) in (1..).zip(["1A", "1B", "2A"]) {

@@ -22,7 +22,7 @@ use domain::{
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use mongodb::bson::{Bson, Document, doc};
-use nats::{Bus, Feed};
+use nats::{Bus, Feed, Rush};
 use projections::{CustomerViews, Databases, FinanceViews, OperationsViews, Projection, ViewName, store::Stored, store::Table};
 use sqlx::{Connection, Executor as _, PgConnection, PgPool};
 use std::{
@@ -73,7 +73,8 @@ pub async fn world(test: impl AsyncFnOnce(&World)) {
     let (wake, stop) = (Wake::new(), CancellationToken::new());
     let executor = Executor::start(pool.clone(), wake.clone(), Limits::default());
     let world = World { pool, mongo, name, bus, executor, databases, wake, stop };
-    let sequencing = tokio::spawn(sequence::run(world.pool.clone(), Some(world.bus.clone()), world.wake.clone(), world.stop.clone()));
+    let sequencing =
+        tokio::spawn(sequence::run(world.pool.clone(), Some(world.bus.clone()), world.wake.clone(), Rush::default(), world.stop.clone()));
 
     let outcome = AssertUnwindSafe(test(&world)).catch_unwind().await;
     world.stop.cancel();

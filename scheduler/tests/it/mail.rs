@@ -31,11 +31,7 @@ async fn sent(world: &World, count: usize) {
 #[tokio::test]
 async fn mails_go_out_in_a_rush_that_does_not_end() {
     within(async |world| {
-        let rush = world.feed.rush();
-        let mut waiting = Vec::new();
-        while !rush.is_on() {
-            waiting.push(rush.wait());
-        }
+        let _waiting = world.feed.rush().crowd();
         let running = world.start();
         let launch = world.launch(200).await;
         world.book(launch, &["1A"], "4242 4242 4242 4242").await;

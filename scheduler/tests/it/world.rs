@@ -21,7 +21,7 @@ use domain::{
 };
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use nats::Feed;
+use nats::{Feed, Rush};
 use scheduler::{
     AddressBook, AddressError, Mailbox, Mailer, Notifications, Person, Scheduler,
     payment::{self, Gateway, Order, Paid, PayError, PaymentCard, TestGateway},
@@ -115,7 +115,7 @@ impl World {
 
         let servers = CancellationToken::new();
         let wake = Wake::new();
-        tokio::spawn(commands::sequence::run(pool.clone(), None, wake.clone(), servers.clone()));
+        tokio::spawn(commands::sequence::run(pool.clone(), None, wake.clone(), Rush::default(), servers.clone()));
         let executor = Executor::start(pool.clone(), wake, Limits { shards: 2, ..Limits::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mail_port = listener.local_addr().unwrap().port();

@@ -11,7 +11,7 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use commands::{Executor, Limits, Wake, sequence};
 use domain::launch::Launch;
-use nats::{Bus, Feed, feed::PAGE_EVENTS_MAX};
+use nats::{Bus, Feed, Rush, feed::PAGE_EVENTS_MAX};
 use projections::{CustomerViews, rebuild::Differing};
 use sqlx::PgPool;
 use std::{
@@ -137,7 +137,7 @@ async fn fill(url: &str, events: u64) -> Result<()> {
 /// Runs sequencer and relay until the bus has every event.
 async fn relay_all(pool: &PgPool, bus: &Bus, total: u64) -> Result<()> {
     let stop = CancellationToken::new();
-    let sequencing = tokio::spawn(sequence::run(pool.clone(), Some(bus.clone()), Wake::new(), stop.clone()));
+    let sequencing = tokio::spawn(sequence::run(pool.clone(), Some(bus.clone()), Wake::new(), Rush::default(), stop.clone()));
     while bus.head().await?.unwrap_or_default() < total {
         if sequencing.is_finished() {
             bail!("the sequencer ended");
