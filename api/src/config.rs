@@ -79,7 +79,7 @@ pub struct Config {
         value_name = "FILTER"
     )]
     pub log: String,
-    /// Connections to Postgres, at most; a third of them for appending, a third for what follows the log; the sequencer has three more
+    /// Connections to Postgres, at most; a third of them for appending, a third for what follows the log; the sequencer has three more, the payment provider four
     #[arg(long, env = "ASTRO_POSTGRES_CONNECTIONS", global = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(4..=500), value_name = "N")]
     pub postgres_connections: u32,
 }

@@ -1,4 +1,5 @@
-//! What goes around every request: where it comes from, what it is called, how often it may come, and the one line the log has of it.
+//! What goes around every request: where it comes from, what it is called, how often it may come, how long it may take, and the one line
+//! the log has of it.
 
 use super::{
     address::{self, Address, is_trusted},
@@ -90,7 +91,7 @@ impl Around {
     }
 }
 
-/// `router` with everything that goes around it. One layer, as each copies all that is inside it for each request.
+/// `router` with everything that goes around it: one layer and compression, as each layer copies all that is inside it for each request.
 pub fn dressed(router: Router, around: &Around) -> Router {
     let compressed = CompressionLayer::new().quality(CompressionLevel::Fastest);
     router.layer((middleware::from_fn_with_state(around.clone(), follow), compressed))
@@ -127,7 +128,7 @@ async fn follow(State(around): State<Around>, mut request: Request, next: Next) 
     let token = cookie(request.headers(), ACCESS_COOKIE).map(str::to_owned);
     let answering = async {
         let mut response = match measured(&request) {
-            Ok(()) => within_limits(&around, &from, request, next).await,
+            Ok(()) => within_limits(&around, &from, route.as_deref(), request, next).await,
             Err(refused) => refused.into_response(),
         };
         let status = response.status().as_u16();
@@ -157,11 +158,10 @@ async fn follow(State(around): State<Around>, mut request: Request, next: Next) 
 }
 
 /// Answers unless that is too much for us, too often for who asks, or takes too long.
-async fn within_limits(around: &Around, from: &Address, request: Request, next: Next) -> Response {
+async fn within_limits(around: &Around, from: &Address, route: Option<&str>, request: Request, next: Next) -> Response {
     let Ok(_permit) = around.room.try_acquire() else {
         return ApiError::new(Code::Unavailable, "Too many requests at once. Try again in a moment.").into_response();
     };
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let class = Class::of(request.method(), route, request.uri().query().is_some());
     if let Err(refused) = around.limits.address(class, from.network()) {
         return refused.into_response();

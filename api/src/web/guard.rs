@@ -1,4 +1,5 @@
-//! Limits on every request, and the check that a command comes from our own pages. Sizes of bodies are `extract`'s.
+//! How long a request may take and how many there may be, what is said where one panics, and the check that a command comes from our own
+//! pages. Sizes of bodies are `extract`'s.
 
 use super::cors::Caller;
 use crate::problem::ApiError;
