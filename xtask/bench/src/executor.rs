@@ -12,12 +12,14 @@ use anyhow::Result;
 use commands::{Executor, Limits, Wake};
 use domain::launch::Launch;
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
 };
+use tokio::sync::OnceCell;
 
 /// Commands in flight.
 pub(crate) const CLIENTS: usize = 64;
@@ -61,36 +63,57 @@ impl Seller for Ours {
     }
 }
 
-/// Launches of 600 seats one after another, each sold by all clients at once.
+/// Launches of 600 seats, one after another.
+struct Season<S> {
+    seller: S,
+    sales: Mutex<HashMap<usize, Arc<OnceCell<Sale>>>>,
+}
+
+impl<S: Seller> Season<S> {
+    /// The launch of this number, scheduled by whoever asks for it first.
+    async fn sale(&self, number: usize) -> Result<Arc<OnceCell<Sale>>> {
+        let sale = self.sales.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default().clone();
+        sale.get_or_try_init(async || {
+            let sale = Sale::new(ROWS_MAX);
+            self.seller.put(&sale, sale.schedule()?).await?;
+            anyhow::Ok(sale)
+        })
+        .await?;
+        Ok(sale)
+    }
+}
+
+/// Launches one after another, each sold by all clients at once. The next is scheduled while one is being sold, so that as many commands are
+/// in flight all the time.
 pub(crate) async fn hot(seller: &impl Seller, clients: usize) -> Result<Load> {
-    let begun = Instant::now();
-    let mut latencies = Vec::new();
-    while begun.elapsed() < RUN {
-        let sale = Arc::new(Sale::new(ROWS_MAX));
-        seller.put(&sale, sale.schedule()?).await?;
-        let next = Arc::new(AtomicUsize::new(0));
-        let tasks: Vec<_> = (0..clients)
-            .map(|_| {
-                let (seller, sale, next) = (seller.clone(), sale.clone(), next.clone());
-                tokio::spawn(async move {
-                    let mut latencies = Vec::new();
-                    while begun.elapsed() < RUN {
-                        let n = next.fetch_add(1, Ordering::Relaxed);
-                        if n >= sale.seats() {
-                            break;
-                        }
-                        let command = sale.hold(sale.deal(n)?);
-                        let asked = Instant::now();
-                        seller.put(&sale, command).await?;
-                        latencies.push(milliseconds(asked));
+    let seats = Sale::new(ROWS_MAX).seats();
+    let season = Arc::new(Season { seller: seller.clone(), sales: Mutex::default() });
+    season.sale(0).await?;
+    let (begun, next) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+    let tasks: Vec<_> = (0..clients)
+        .map(|_| {
+            let (season, next) = (season.clone(), next.clone());
+            tokio::spawn(async move {
+                let mut latencies = Vec::new();
+                while begun.elapsed() < RUN {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n % seats == seats / 2 {
+                        season.sale(n / seats + 1).await?;
                     }
-                    anyhow::Ok(latencies)
-                })
+                    let sale = season.sale(n / seats).await?;
+                    let Some(sale) = sale.get() else { continue };
+                    let command = sale.hold(sale.deal(n % seats)?);
+                    let asked = Instant::now();
+                    season.seller.put(sale, command).await?;
+                    latencies.push(milliseconds(asked));
+                }
+                anyhow::Ok(latencies)
             })
-            .collect();
-        for task in tasks {
-            latencies.extend(task.await??);
-        }
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await??);
     }
     Ok(Load::of(latencies, begun))
 }
