@@ -4,6 +4,7 @@
 mod relay;
 mod sequencer;
 
+use self::relay::Head;
 use crate::{
     Wake,
     guards::{Step, Trial},
@@ -188,7 +189,7 @@ async fn lead_on(
     tracing::info!(epoch = lead.epoch, position = lead.position, "This process sequences the log");
     let _leads = wake.leads();
     let epoch = lead.epoch;
-    let (head, heads) = watch::channel(lead.position);
+    let (head, heads) = watch::channel(Head { position: lead.position, ..Head::default() });
     let relaying = async {
         match bus {
             Some(bus) => relay::run(Feed::new(pool.clone(), None), bus, heads, stop, trial).await,
@@ -248,21 +249,22 @@ async fn sequence(
     wake: &Wake,
     rush: &Rush,
     mut lead: Lead,
-    head: &watch::Sender<u64>,
+    head: &watch::Sender<Head>,
     stop: &CancellationToken,
 ) -> Result<(), Ended> {
     sequencer.adopt(pool, &mut lead).await?;
     let mut renewed_at = Instant::now();
     loop {
         let step = sequencer.step(pool, &mut lead).await?;
-        if step.wrote {
+        let wrote = !step.events.is_empty();
+        if wrote {
             renewed_at = Instant::now();
         } else if renewed_at.elapsed() >= RENEW_EVERY {
             sequencer.renew(pool, &lead).await?;
             renewed_at = Instant::now();
         }
-        let moved = head.send_if_modified(|position| std::mem::replace(position, lead.position) != lead.position);
-        if moved {
+        if head.borrow().position != lead.position {
+            head.send_replace(Head { position: lead.position, events: step.events.into() });
             #[allow(clippy::cast_precision_loss)] // a figure for people
             metrics::gauge!("astro_log_position").set(lead.position as f64);
         }
@@ -271,7 +273,7 @@ async fn sequence(
             sequencer::Rest::HeldBack => HELD_BACK_POLL,
             sequencer::Rest::Nothing => POLL_EVERY,
         };
-        if step.wrote {
+        if wrote {
             rush.rest(REST, RUSH_REST_MAX).await;
         }
         select! {

@@ -5,7 +5,10 @@ use futures::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
 use sqlx::{PgPool, Row, postgres::PgRow};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep_until, timeout, timeout_at},
+};
 
 /// The most events one read of Postgres returns.
 pub const PAGE_EVENTS_MAX: usize = 5_000;
@@ -19,6 +22,10 @@ const ATTACH_WAIT_MAX: Duration = Duration::from_secs(1);
 const REATTACH_AFTER: Duration = Duration::from_secs(2);
 /// How often in a row Postgres may be ahead of a silent consumer before that is made anew.
 const OUTRUN_MAX: u32 = 2;
+/// How many events a consumer surely holds ready where there are more: half of what it asks JetStream for at once.
+const READY_EVENTS: usize = 250;
+/// How long more may take to come, once what was ready is read.
+const MORE_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// The log could not be read. What the bus does is no error here: it is gone round.
 #[derive(Debug, thiserror::Error)]
@@ -180,7 +187,8 @@ impl Feed {
     }
 }
 
-fn envelope(row: &PgRow) -> Result<Envelope, sqlx::Error> {
+/// An event from the first columns of a row: those of the view `recorded`, from `position` to `payload` as text, without `traceparent`.
+pub fn envelope(row: &PgRow) -> Result<Envelope, sqlx::Error> {
     let number = |column: usize| -> Result<u64, sqlx::Error> {
         row.try_get::<i64, _>(column)?.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))
     };
@@ -235,7 +243,8 @@ impl Follower {
         self.live.is_some()
     }
 
-    /// The next events, at most `max`, in dense order; empty when none came within `wait`.
+    /// The next events, at most `max`, in dense order; empty when none came within `wait`. Given up before it is done it may have passed
+    /// events over: then follow anew.
     pub async fn next_batch(&mut self, max: usize, wait: Duration) -> Result<Vec<Envelope>, FeedError> {
         let max = max.max(1);
         let deadline = Instant::now() + wait;
@@ -301,14 +310,22 @@ impl Follower {
             return Heard::Silence;
         };
         let mut events: Vec<Envelope> = Vec::new();
+        let mut more_until = None;
         let mut lost = false;
         while events.len() < max {
             let next = if events.is_empty() {
                 let Ok(next) = timeout_at(until, messages.next()).await else { break };
                 next
-            } else {
-                let Some(next) = messages.next().now_or_never() else { break };
+            } else if let Some(next) = unconstrained(messages.next()).now_or_never() {
+                // What is ready is ready, whatever share of time this task has had: else a batch would end at some hundred events.
                 next
+            } else if events.len() >= READY_EVENTS {
+                // Who rested would else fall behind, by what came meanwhile and was not held ready.
+                let until = *more_until.get_or_insert_with(|| Instant::now() + MORE_WAIT_MAX);
+                let Ok(next) = timeout_at(until, messages.next()).await else { break };
+                next
+            } else {
+                break;
             };
             let event = next.and_then(Result::ok).and_then(|message| serde_json::from_slice::<Envelope>(&message.payload).ok());
             match event {

@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// So many waiting for each processor are a rush: they keep the processors busy by themselves.
 const WAITING_PER_PROCESSOR: usize = 4;
+/// How many events who may fall behind takes at once in a rush.
+const PORTION: usize = 128;
 /// How often a rest looks whether the rush is over.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long there have to be fewer before the rush counts as over: their number goes up and down by the millisecond.
@@ -40,6 +42,13 @@ impl Rush {
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= *MANY
+    }
+
+    /// How many events to take at once, for one who may fall behind and would else take `most`: in a rush it moves on, and leaves the
+    /// processors to who waits.
+    #[must_use]
+    pub fn portion(&self, most: usize) -> usize {
+        if self.is_on() { most.min(PORTION) } else { most }
     }
 
     /// So many waiting that it is a rush, until they are dropped: for tests.
@@ -88,6 +97,14 @@ mod tests {
         let since = Instant::now();
         rush.rest(LEAST, MOST).await;
         since.elapsed()
+    }
+
+    #[test]
+    fn who_may_fall_behind_takes_little_at_once_in_a_rush() {
+        let rush = Rush::default();
+        assert_eq!(rush.portion(1_000), 1_000);
+        let _crowd = rush.crowd();
+        assert_eq!([1_000, 10].map(|most| rush.portion(most)), [PORTION, 10]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -138,6 +138,7 @@ impl Projector<'_> {
         let mut look_at = Instant::now();
         self.tell(after);
         tracing::debug!(projection = %projection, epoch, ?owned, "The views of {projection} go on behind {after}");
+        let (desks, rush) = (projection != Projection::Customer, databases.feed.rush());
         loop {
             if Instant::now() >= look_at {
                 for lane in &mut lanes {
@@ -146,11 +147,12 @@ impl Projector<'_> {
                 membership.tell("");
                 look_at = Instant::now() + LOOK_EVERY;
             }
+            let most = if desks { rush.portion(BATCH_EVENTS_MAX) } else { BATCH_EVENTS_MAX };
             let batch = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 _ = membership.assignments.changed() => return Ok(()),
-                batch = follower.next_batch(BATCH_EVENTS_MAX, LOOK_EVERY) => batch?,
+                batch = follower.next_batch(most, LOOK_EVERY) => batch?,
             };
             let batch = match &databases.trial.deliver {
                 Some(deliver) => deliver(batch),
@@ -167,7 +169,7 @@ impl Projector<'_> {
                 return Err(Fault::Hole(after));
             }
             let began = Instant::now();
-            let is_full = batch.len() == BATCH_EVENTS_MAX;
+            let is_full = batch.len() == most;
             let batch = read(batch, &lanes);
             try_join_all(lanes.iter_mut().map(|lane| lane.fold(store, &batch, up_to))).await?;
             let changes: Vec<Changes> = lanes.iter_mut().map(|lane| lane.take()).collect::<Result<_, _>>()?;
@@ -183,14 +185,11 @@ impl Projector<'_> {
                 folded_ms = folded.as_millis(), duration_ms = began.elapsed().as_millis(), live = follower.is_live(),
                 "The views of {projection} are at {up_to}"
             );
-            if projection == Projection::Customer
-                && let Some(bus) = databases.feed.bus()
-            {
+            if !desks && let Some(bus) = databases.feed.bus() {
                 announce(bus, &changes).await;
             }
-            let (rest, rush_rest_max) =
-                if projection == Projection::Customer { (REST, RUSH_REST_MAX) } else { (DESKS_REST, DESKS_RUSH_REST_MAX) };
-            databases.feed.rush().rest(if is_full { Duration::ZERO } else { rest }, rush_rest_max).await;
+            let (rest, rush_rest_max) = if desks { (DESKS_REST, DESKS_RUSH_REST_MAX) } else { (REST, RUSH_REST_MAX) };
+            rush.rest(if is_full { Duration::ZERO } else { rest }, rush_rest_max).await;
         }
     }
 

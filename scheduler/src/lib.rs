@@ -147,7 +147,7 @@ async fn react(scheduler: &Scheduler, jobs_queued: &Notify, stop: &CancellationT
                 Some(reading) => reading,
                 none => none.insert(Reactions::resume(scheduler.pool.clone(), &scheduler.feed).await?),
             };
-            reading.react_on().await
+            reading.react_on(scheduler.feed.rush()).await
         })
         .await;
         match outcome {

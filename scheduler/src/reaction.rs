@@ -8,7 +8,7 @@ use domain::{
     launch::{Event, Launch},
 };
 use jiff::Timestamp;
-use nats::{Envelope, Feed, FeedError, Follower, Moment, transaction::begin};
+use nats::{Envelope, Feed, FeedError, Follower, Moment, Rush, transaction::begin};
 use sqlx::PgPool;
 use std::time::Duration;
 use uuid::Uuid;
@@ -56,8 +56,8 @@ impl Reactions {
     }
 
     /// Reacts to the next events; says how many jobs that made, or that another process was here first.
-    pub(crate) async fn react_on(&mut self) -> Result<Reacted, ReactionError> {
-        let events = self.follower.next_batch(BATCH_EVENTS_MAX, BATCH_WAIT_MAX).await?;
+    pub(crate) async fn react_on(&mut self, rush: &Rush) -> Result<Reacted, ReactionError> {
+        let events = self.follower.next_batch(rush.portion(BATCH_EVENTS_MAX), BATCH_WAIT_MAX).await?;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(Reacted::Jobs(0)) };
         let (mut jobs, mut timers) = (Jobs::default(), Vec::new());
         for envelope in &events {

@@ -2,8 +2,8 @@
 //! stream where it is, and a stream that is lost, cut or a stranger's is filled anew from Postgres.
 
 use crate::guards::{Guard, Step, Trial};
-use nats::{Bus, BusError, Feed, FeedError, bus::KEPT_EVENTS_MAX};
-use std::time::Duration;
+use nats::{Bus, BusError, Envelope, Feed, FeedError, bus::KEPT_EVENTS_MAX};
+use std::{sync::Arc, time::Duration};
 use tokio::{select, sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often an idle relay checks that the stream is still there and whole.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
+/// How far the log goes, with its last events as the sequencer has them in hand: a relay that keeps up need not read them again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Head {
+    pub(super) position: u64,
+    pub(super) events: Arc<[Envelope]>,
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Doubt {
     #[error(transparent)]
@@ -25,7 +32,7 @@ enum Doubt {
 }
 
 /// Relays up to each head it is told, until `stop`.
-pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, stop: &CancellationToken, trial: &Trial) {
+pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<Head>, stop: &CancellationToken, trial: &Trial) {
     let mut pause = PAUSE_MIN;
     while !stop.is_cancelled() {
         let relayed = select! {
@@ -47,13 +54,19 @@ pub(super) async fn run(feed: Feed, bus: &Bus, mut heads: watch::Receiver<u64>, 
 }
 
 /// Publishes until something is doubtful. Returns when there will be no more heads.
-async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>, trial: &Trial) -> Result<(), Doubt> {
-    let head = *heads.borrow();
+async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<Head>, trial: &Trial) -> Result<(), Doubt> {
+    let head = heads.borrow().position;
     let mut published = open(feed, bus, head, trial).await?;
     loop {
-        let head = *heads.borrow_and_update();
+        let Head { position: head, events: newest } = heads.borrow_and_update().clone();
         while published < head {
-            let events = feed.page(published, BATCH_EVENTS).await?;
+            let page;
+            let events = if newest.first().is_some_and(|first| first.position == published + 1) {
+                &*newest
+            } else {
+                page = feed.page(published, BATCH_EVENTS).await?;
+                &page
+            };
             let Some(last) = events.last() else { break };
             let last = last.position;
             #[cfg(debug_assertions)]
@@ -64,7 +77,7 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<u64>, trial: 
                 published = last;
                 continue;
             }
-            bus.publish(&events).await?;
+            bus.publish(events).await?;
             trial.reach(Step::Published);
             published = last;
             trial.reach(Step::PublishedNoted);

@@ -8,9 +8,10 @@ use super::{Broken, Ended, LEASE, Lead};
 use crate::{
     guards::{Guard, Step as Reached, Trial},
     hash,
+    store::stored,
 };
-use nats::Moment;
-use sqlx::{PgConnection, PgPool, Row};
+use nats::{Envelope, feed};
+use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use std::collections::{HashMap, HashSet};
 
 /// About how many events one window holds; a window never splits a transaction.
@@ -29,47 +30,69 @@ pub(super) enum Rest {
 }
 
 pub(super) struct Step {
-    pub(super) wrote: bool,
+    /// What got its place.
+    pub(super) events: Vec<Envelope>,
     pub(super) rest: Rest,
 }
 
 struct Unsequenced {
     id: i64,
-    stream: (String, String),
-    sequence: i64,
-    recorded_at: Moment,
     body_hash: Vec<u8>,
-    event_type: String,
-    event_version: i32,
+    stream: (String, String),
+    /// Without a position yet.
+    event: Envelope,
 }
 
 #[derive(Default)]
 pub(super) struct Sequencer {
     /// The last sequenced event of streams seen lately.
-    heads: HashMap<(String, String), i64>,
+    heads: HashMap<(String, String), u64>,
     /// The forms of events seen so far: stream type, event type, version.
-    forms: HashSet<(String, String, i32)>,
+    forms: HashSet<(String, String, u32)>,
     trial: Trial,
+}
+
+/// The columns of an [`Unsequenced`] from events `e`, as [`feed::envelope`] wants the first ones.
+macro_rules! columns {
+    () => {
+        "0::bigint, e.event_id, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version::int, e.recorded_at, e.command_id, \
+            e.correlation_id, e.causation_id, e.actor, e.payload::text, e.id, e.body_hash"
+    };
 }
 
 // `wide` is where a window of the wished size would end; `newest` is the newest of this cluster: if it is not in the window, something is
 // committed that an older transaction holds back.
 // Already sequenced rows are left out: there are some after a restore into a new cluster, where transaction ids start anew. The scalar
 // subquery with LIMIT asks the index for each row; an anti-join might be planned as a hash of the whole log.
-const WINDOW: &str = "WITH border AS MATERIALIZED (\
+const WINDOW: &str = concat!(
+    "WITH border AS MATERIALIZED (\
         SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin, pg_snapshot_xmax(pg_current_snapshot()) AS next, \
             (SELECT e.xid FROM events e WHERE e.xid >= $1::text::xid8 ORDER BY e.xid OFFSET $2 LIMIT 1) AS wide), \
     edge AS MATERIALIZED (SELECT CASE WHEN wide < xmin THEN (wide::text::bigint + 1)::text::xid8 ELSE xmin END AS upto, wide < xmin AS more, \
         (SELECT e.xid FROM events e WHERE e.xid < next ORDER BY e.xid DESC LIMIT 1) AS newest FROM border) \
-    SELECT edge.upto::text, edge.more, COALESCE(edge.newest >= edge.upto, false), \
-        e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, e.event_type, e.event_version::int \
+    SELECT ",
+    columns!(),
+    ", edge.upto::text, edge.more, COALESCE(edge.newest >= edge.upto, false) \
     FROM edge LEFT JOIN events e ON e.xid >= $1::text::xid8 AND e.xid < edge.upto AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
-    ORDER BY e.id";
+    ORDER BY e.id"
+);
 
 // What a reader would do that knows nothing of transactions still open: only without `Guard::SettledTail`.
-const NAIVE_WINDOW: &str = "SELECT COALESCE($1::text, ''), false, false, \
-        e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, e.event_type, e.event_version::int \
-    FROM events e WHERE e.id > (SELECT COALESCE(max(event_row), 0) FROM log) ORDER BY e.id LIMIT $2";
+const NAIVE_WINDOW: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", COALESCE($1::text, ''), false, false FROM events e WHERE e.id > (SELECT COALESCE(max(event_row), 0) FROM log) ORDER BY e.id LIMIT $2"
+);
+
+// What a former cluster left: see `adopt`.
+const LEFT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM events e WHERE e.xid >= LEAST($2::text::xid8, pg_snapshot_xmax(pg_current_snapshot())) \
+        AND e.id <= (SELECT max(f.id) FROM events f WHERE f.xid >= pg_snapshot_xmax(pg_current_snapshot())) \
+        AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
+    ORDER BY e.id LIMIT $1"
+);
 
 const GIVE: &str = "WITH led AS (\
         UPDATE sequencer SET position = $3, hash = $4, settled_to = $5::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $6) \
@@ -116,18 +139,7 @@ impl Sequencer {
             tracing::warn!(position = lead.position, "The event store was restored into a new cluster; its transactions are counted anew");
         }
         loop {
-            let rows = sqlx::query(
-                "SELECT ''::text, false, false, e.id, e.aggregate_type, e.aggregate_id, e.sequence, e.recorded_at, e.body_hash, \
-                    e.event_type, e.event_version::int FROM events e \
-                 WHERE e.xid >= LEAST($2::text::xid8, pg_snapshot_xmax(pg_current_snapshot())) \
-                    AND e.id <= (SELECT max(f.id) FROM events f WHERE f.xid >= pg_snapshot_xmax(pg_current_snapshot())) \
-                    AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
-                 ORDER BY e.id LIMIT $1",
-            )
-            .bind(WINDOW_EVENTS)
-            .bind(&lead.settled_to)
-            .fetch_all(pool)
-            .await?;
+            let rows = sqlx::query(LEFT).bind(WINDOW_EVENTS).bind(&lead.settled_to).fetch_all(pool).await?;
             if rows.is_empty() {
                 break;
             }
@@ -146,10 +158,10 @@ impl Sequencer {
         // One connection for all of it: each that is given back to the pool costs a round trip more.
         let mut connection = pool.acquire().await?;
         let rows = sqlx::query(window).bind(&lead.settled_to).bind(WINDOW_EVENTS).fetch_all(&mut *connection).await?;
-        let Some(first) = rows.first() else { return Ok(Step { wrote: false, rest: Rest::Nothing }) };
-        let upto: String = first.try_get(0)?;
-        let more: Option<bool> = first.try_get(1)?;
-        let held: bool = first.try_get(2)?;
+        let Some(first) = rows.first() else { return Ok(Step { events: Vec::new(), rest: Rest::Nothing }) };
+        let upto: String = first.try_get(15)?;
+        let more: Option<bool> = first.try_get(16)?;
+        let held: bool = first.try_get(17)?;
         let rest = if more == Some(true) {
             Rest::More
         } else if held {
@@ -157,25 +169,25 @@ impl Sequencer {
         } else {
             Rest::Nothing
         };
-        let empty = first.try_get::<Option<i64>, _>(3)?.is_none();
+        let empty = first.try_get::<Option<i64>, _>(13)?.is_none();
         if empty {
             // Remembered here and stored with the next write: an idle log writes nothing but its lease.
             lead.settled_to = upto;
-            return Ok(Step { wrote: false, rest });
+            return Ok(Step { events: Vec::new(), rest });
         }
         let rows = rows.iter().map(unsequenced).collect::<Result<Vec<_>, _>>()?;
-        self.give(&mut connection, lead, rows, upto).await?;
-        Ok(Step { wrote: true, rest })
+        let events = self.give(&mut connection, lead, rows, upto).await?;
+        Ok(Step { events, rest })
     }
 
-    /// Gives `rows` the next positions, in one statement that takes effect only while the lease is ours.
+    /// Gives `rows` the next positions, in one statement that takes effect only while the lease is ours, and returns them as they stand then.
     async fn give(
         &mut self,
         connection: &mut PgConnection,
         lead: &mut Lead,
-        rows: Vec<Unsequenced>,
+        mut rows: Vec<Unsequenced>,
         settled_to: String,
-    ) -> Result<(), Ended> {
+    ) -> Result<Vec<Envelope>, Ended> {
         if self.trial.guards.has(Guard::Contiguity) {
             match self.check(&mut *connection, lead, &rows).await {
                 // What seems to be missing may have got its place from a successor meanwhile.
@@ -187,9 +199,10 @@ impl Sequencer {
         let mut link = lead.hash;
         let mut positions = Vec::with_capacity(rows.len());
         let mut links = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in &mut rows {
             position += 1;
-            link = hash::link(&link, position, row.recorded_at.0, &row.body_hash);
+            row.event.position = position;
+            link = hash::link(&link, position, row.event.recorded_at, &row.body_hash);
             positions.push(i64::try_from(position).unwrap_or(i64::MAX));
             links.push(link);
         }
@@ -206,8 +219,8 @@ impl Sequencer {
             .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
             .bind(links.iter().map(|link| &link[..]).collect::<Vec<_>>())
             .bind(new.iter().map(|row| &*row.stream.0).collect::<Vec<&str>>())
-            .bind(new.iter().map(|row| &*row.event_type).collect::<Vec<&str>>())
-            .bind(new.iter().map(|row| row.event_version).collect::<Vec<_>>())
+            .bind(new.iter().map(|row| &*row.event.event_type).collect::<Vec<&str>>())
+            .bind(new.iter().map(|row| i32::try_from(row.event.event_version).unwrap_or(i32::MAX)).collect::<Vec<_>>())
             .bind(new.iter().map(|row| row.id).collect::<Vec<_>>())
             .bind(self.trial.guards.has(Guard::Fencing))
             .execute(connection)
@@ -217,12 +230,12 @@ impl Sequencer {
         }
         self.trial.reach(Reached::PositionsWritten);
         *lead = Lead { epoch: lead.epoch, position, hash: link, settled_to };
-        Ok(())
+        Ok(rows.into_iter().map(|row| row.event).collect())
     }
 
     /// One row of each form not met before; few, and most often none.
     fn new_forms<'a>(&mut self, rows: &'a [Unsequenced]) -> Vec<&'a Unsequenced> {
-        let form = |row: &Unsequenced| (row.stream.0.clone(), row.event_type.clone(), row.event_version);
+        let form = |row: &Unsequenced| (row.stream.0.clone(), row.event.event_type.clone(), row.event.event_version);
         rows.iter().filter(|row| self.forms.insert(form(row))).collect()
     }
 
@@ -235,7 +248,7 @@ impl Sequencer {
         let mut asked: Vec<&Unsequenced> = Vec::new();
         let mut seen = HashSet::new();
         for row in rows {
-            if seen.insert(&row.stream) && row.sequence > 1 && !self.heads.contains_key(&row.stream) {
+            if seen.insert(&row.stream) && row.event.sequence > 1 && !self.heads.contains_key(&row.stream) {
                 asked.push(row);
             }
         }
@@ -246,29 +259,30 @@ impl Sequencer {
             )
             .bind(asked.iter().map(|row| &*row.stream.0).collect::<Vec<&str>>())
             .bind(asked.iter().map(|row| &*row.stream.1).collect::<Vec<&str>>())
-            .bind(asked.iter().map(|row| row.sequence - 1).collect::<Vec<_>>())
+            .bind(asked.iter().map(|row| stored(row.event.sequence - 1)).collect::<Vec<_>>())
             .fetch_all(connection)
             .await?;
             for row in sequenced {
-                self.heads.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
+                self.heads.insert((row.try_get(0)?, row.try_get(1)?), row.try_get::<i64, _>(2)?.try_into().unwrap_or_default());
             }
         }
         for row in rows {
             let head = self.heads.get_mut(&row.stream);
             let expected = head.as_deref().copied().unwrap_or_default() + 1;
-            if row.sequence != expected {
+            let found = row.event.sequence;
+            if found != expected {
                 let (stream_type, stream_id) = &row.stream;
                 return Err(Ended::Broken(Broken::Gap {
                     stream: format!("{stream_type}/{stream_id}"),
-                    expected: expected.try_into().unwrap_or_default(),
-                    found: row.sequence.try_into().unwrap_or_default(),
+                    expected,
+                    found,
                     position: lead.position,
                 }));
             }
             match head {
-                Some(head) => *head = row.sequence,
+                Some(head) => *head = found,
                 None => {
-                    self.heads.insert(row.stream.clone(), row.sequence);
+                    self.heads.insert(row.stream.clone(), found);
                 }
             }
         }
@@ -285,14 +299,12 @@ async fn still_leads(connection: &mut PgConnection, lead: &Lead) -> Result<bool,
         .await
 }
 
-fn unsequenced(row: &sqlx::postgres::PgRow) -> Result<Unsequenced, sqlx::Error> {
+fn unsequenced(row: &PgRow) -> Result<Unsequenced, sqlx::Error> {
+    let event = feed::envelope(row)?;
     Ok(Unsequenced {
-        id: row.try_get(3)?,
-        stream: (row.try_get(4)?, row.try_get(5)?),
-        sequence: row.try_get(6)?,
-        recorded_at: row.try_get(7)?,
-        body_hash: row.try_get(8)?,
-        event_type: row.try_get(9)?,
-        event_version: row.try_get(10)?,
+        id: row.try_get(13)?,
+        body_hash: row.try_get(14)?,
+        stream: (event.stream_type.clone(), event.stream_id.clone()),
+        event,
     })
 }

@@ -69,6 +69,27 @@ async fn follows_from_postgres_and_then_from_the_bus() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looked_away_for_long_gets_much_at_once() {
+    world(async |world| {
+        let (bus, executor) = (world.bus().await, open(world).await);
+        let sequencing = world.sequence(Some(bus.clone()));
+        relayed(&bus, 1).await;
+        let mut follower = Feed::new(world.pool.clone(), Some(bus.clone())).follow(0);
+        follow(&mut follower, 1).await;
+        assert_eq!(follower.next_batch(10, Duration::from_millis(20)).await.unwrap().len(), 0);
+        fill(&executor, 0, 4_000).await;
+        relayed(&bus, 4_001).await;
+        let batch = follower.next_batch(5_000, PATIENCE).await.unwrap();
+        assert!(follower.is_live(), "no need for Postgres");
+        // JetStream delivers 500 ahead; what is read at once is not to end with the share of time that a task has.
+        assert!(batch.len() >= 250, "only {} of 4 000 events", batch.len());
+        sequencing.stop().await;
+        world.end_bus(&bus).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_relay_refills_a_stream_that_was_deleted() {
     world(async |world| {
         let (bus, executor) = (world.bus().await, open(world).await);
