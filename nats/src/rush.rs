@@ -1,5 +1,5 @@
-//! Who follows the log gives way to who waits for an answer in the same process: how many wait, and a rest that lasts while they are many.
-//! Who counts as waiting is said by who answers.
+//! Who follows the log gives way to who waits for an answer in the same process: how many wait, a rest that lasts while they are many,
+//! and how much to take on at once meanwhile. Who counts as waiting is said by who answers.
 
 use std::{
     sync::{

@@ -203,14 +203,14 @@ impl Sequencer {
             position += 1;
             row.event.position = position;
             link = hash::link(&link, position, row.event.recorded_at, &row.body_hash);
-            positions.push(i64::try_from(position).unwrap_or(i64::MAX));
+            positions.push(stored(position));
             links.push(link);
         }
         let new = self.new_forms(&rows);
         self.trial.reach(Reached::EventsChosen);
         let given = sqlx::query(GIVE)
             .bind(lead.epoch)
-            .bind(i64::try_from(lead.position).unwrap_or(i64::MAX))
+            .bind(stored(lead.position))
             .bind(positions.last())
             .bind(&link[..])
             .bind(&settled_to)
@@ -294,7 +294,7 @@ impl Sequencer {
 async fn still_leads(connection: &mut PgConnection, lead: &Lead) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT epoch = $1 AND position = $2 FROM sequencer")
         .bind(lead.epoch)
-        .bind(i64::try_from(lead.position).unwrap_or(i64::MAX))
+        .bind(stored(lead.position))
         .fetch_one(connection)
         .await
 }

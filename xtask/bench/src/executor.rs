@@ -66,21 +66,33 @@ impl Seller for Ours {
 /// Launches of 600 seats, one after another.
 struct Season<S> {
     seller: S,
-    sales: Mutex<HashMap<usize, Arc<OnceCell<Sale>>>>,
+    sales: Mutex<HashMap<usize, Arc<OnceCell<Arc<Sale>>>>>,
 }
 
 impl<S: Seller> Season<S> {
     /// The launch of this number, scheduled by whoever asks for it first.
-    async fn sale(&self, number: usize) -> Result<Arc<OnceCell<Sale>>> {
+    async fn sale(&self, number: usize) -> Result<Arc<Sale>> {
         let sale = self.sales.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default().clone();
-        sale.get_or_try_init(async || {
+        let scheduled = sale.get_or_try_init(async || {
             let sale = Sale::new(ROWS_MAX);
             self.seller.put(&sale, sale.schedule()?).await?;
-            anyhow::Ok(sale)
-        })
-        .await?;
-        Ok(sale)
+            anyhow::Ok(Arc::new(sale))
+        });
+        Ok(scheduled.await?.clone())
     }
+}
+
+/// What `clients` do at the same time, each saying how long its commands took.
+async fn together<C>(clients: impl Iterator<Item = C>, begun: Instant) -> Result<Load>
+where
+    C: Future<Output = Result<Vec<f64>>> + Send + 'static,
+{
+    let clients: Vec<_> = clients.map(tokio::spawn).collect();
+    let mut latencies = Vec::new();
+    for client in clients {
+        latencies.extend(client.await??);
+    }
+    Ok(Load::of(latencies, begun))
 }
 
 /// Launches one after another, each sold by all clients at once. The next is scheduled while one is being sold, so that as many commands are
@@ -90,60 +102,47 @@ pub(crate) async fn hot(seller: &impl Seller, clients: usize) -> Result<Load> {
     let season = Arc::new(Season { seller: seller.clone(), sales: Mutex::default() });
     season.sale(0).await?;
     let (begun, next) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
-    let tasks: Vec<_> = (0..clients)
-        .map(|_| {
-            let (season, next) = (season.clone(), next.clone());
-            tokio::spawn(async move {
-                let mut latencies = Vec::new();
-                while begun.elapsed() < RUN {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n % seats == seats / 2 {
-                        season.sale(n / seats + 1).await?;
-                    }
-                    let sale = season.sale(n / seats).await?;
-                    let Some(sale) = sale.get() else { continue };
-                    let command = sale.hold(sale.deal(n % seats)?);
-                    let asked = Instant::now();
-                    season.seller.put(sale, command).await?;
-                    latencies.push(milliseconds(asked));
+    let client = |_| {
+        let (season, next) = (season.clone(), next.clone());
+        async move {
+            let mut latencies = Vec::new();
+            while begun.elapsed() < RUN {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n % seats == seats / 2 {
+                    season.sale(n / seats + 1).await?;
                 }
-                anyhow::Ok(latencies)
-            })
-        })
-        .collect();
-    let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(task.await??);
-    }
-    Ok(Load::of(latencies, begun))
+                let sale = season.sale(n / seats).await?;
+                let command = sale.hold(sale.deal(n % seats)?);
+                let asked = Instant::now();
+                season.seller.put(&sale, command).await?;
+                latencies.push(milliseconds(asked));
+            }
+            Ok(latencies)
+        }
+    };
+    together((0..clients).map(client), begun).await
 }
 
 /// Each client has launches of its own, one after another.
 pub(crate) async fn distinct(seller: &impl Seller, clients: usize) -> Result<Load> {
     let begun = Instant::now();
-    let tasks: Vec<_> = (0..clients)
-        .map(|_| {
-            let seller = seller.clone();
-            tokio::spawn(async move {
-                let mut latencies = Vec::new();
-                while begun.elapsed() < RUN {
-                    let sale = Sale::new(ROWS_MAX);
-                    for n in 0..COMMANDS_EACH {
-                        let command = if n == 0 { sale.schedule()? } else { sale.hold(sale.deal(n)?) };
-                        let asked = Instant::now();
-                        seller.put(&sale, command).await?;
-                        latencies.push(milliseconds(asked));
-                    }
+    let client = |_| {
+        let seller = seller.clone();
+        async move {
+            let mut latencies = Vec::new();
+            while begun.elapsed() < RUN {
+                let sale = Sale::new(ROWS_MAX);
+                for n in 0..COMMANDS_EACH {
+                    let command = if n == 0 { sale.schedule()? } else { sale.hold(sale.deal(n)?) };
+                    let asked = Instant::now();
+                    seller.put(&sale, command).await?;
+                    latencies.push(milliseconds(asked));
                 }
-                anyhow::Ok(latencies)
-            })
-        })
-        .collect();
-    let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(task.await??);
-    }
-    Ok(Load::of(latencies, begun))
+            }
+            Ok(latencies)
+        }
+    };
+    together((0..clients).map(client), begun).await
 }
 
 #[derive(Default)]
