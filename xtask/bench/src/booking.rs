@@ -3,8 +3,9 @@
 use crate::{
     Options, RUN,
     astro::Astro,
-    executor::{CLIENTS, Load, ROWS_MAX, milliseconds},
+    executor::CLIENTS,
     figure::{Figure, median, percentile},
+    load::{Load, ROWS_MAX, SEATS, Schedules, Season, milliseconds, together},
     pgbench,
     sales::SEATS_PER_ROW,
     wire::Wire,
@@ -15,16 +16,11 @@ use projections::Projection;
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time::{MissedTickBehavior, interval_at};
 
-/// Seats of the largest launch.
-const SEATS: usize = ROWS_MAX * SEATS_PER_ROW;
 /// The seats one customer may have on a launch.
 const SEATS_EACH: usize = 4;
 /// Customers enough to fill it.
@@ -70,14 +66,6 @@ impl Desk {
         Wire::connect(&self.0.address).await
     }
 
-    /// A new launch of 600 seats; answers its id.
-    pub(crate) async fn launch(&self) -> Result<String> {
-        let Inner { supplier, rocket, spaceport, .. } = &*self.0;
-        let plan = json!({"rocket": rocket, "spaceport": spaceport, "destination": "low_earth", "departs_local": "2029-03-01T12:00", "price": "250000", "minimum_seats": 1});
-        let launch = self.wire().await?.command(supplier, Method::POST, "/api/supplier/launches", &plan).await?;
-        Ok(launch["id"].as_str().context("no launch id")?.to_owned())
-    }
-
     fn customer(&self, n: usize) -> &str {
         &self.0.customers[n % CUSTOMERS]
     }
@@ -115,42 +103,40 @@ impl Desk {
         for _ in 0..clients {
             wires.push(self.wire().await?);
         }
-        let (mut latencies, mut selling) = (Vec::new(), Duration::ZERO);
-        while selling < RUN {
-            let launch: Arc<str> = self.launch().await?.into();
-            let next = Arc::new(AtomicUsize::new(0));
-            let begun = Instant::now();
-            let tasks = wires.drain(..).enumerate().map(|(client, mut wire)| {
-                let (desk, launch, next) = (self.clone(), launch.clone(), next.clone());
-                let pace = per_second.map(|rate| Duration::from_secs_f64(clients as f64 / rate));
-                tokio::spawn(async move {
-                    let mut latencies = Vec::new();
-                    let mut turns = pace.map(|pace| {
-                        let turn = pace.mul_f64(client as f64 / clients as f64);
-                        let mut turns = interval_at((begun + turn).into(), pace);
-                        turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
-                        turns
-                    });
-                    loop {
-                        if let Some(turns) = &mut turns {
-                            turns.tick().await;
-                        }
-                        let n = next.fetch_add(1, Ordering::Relaxed);
-                        if n >= SEATS {
-                            return anyhow::Ok((wire, latencies));
-                        }
-                        latencies.extend(desk.sell(&mut wire, &launch, n).await?);
-                    }
-                })
+        let season = Season::open(self.clone()).await?;
+        let begun = Instant::now();
+        let client = |(client, mut wire): (usize, Wire)| {
+            let (desk, season) = (self.clone(), season.clone());
+            let mut turns = per_second.map(|rate| {
+                let pace = Duration::from_secs_f64(clients as f64 / rate);
+                let mut turns = interval_at((begun + pace.mul_f64(client as f64 / clients as f64)).into(), pace);
+                turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+                turns
             });
-            for task in tasks.collect::<Vec<_>>() {
-                let (wire, of_task) = task.await??;
-                wires.push(wire);
-                latencies.extend(of_task);
+            async move {
+                let mut latencies = Vec::new();
+                while begun.elapsed() < RUN {
+                    if let Some(turns) = &mut turns {
+                        turns.tick().await;
+                    }
+                    let (launch, n) = season.seat().await?;
+                    latencies.extend(desk.sell(&mut wire, &launch, n).await?);
+                }
+                Ok(latencies)
             }
-            selling += begun.elapsed();
-        }
-        Ok(Load { per_second: latencies.len() as f64 / selling.as_secs_f64(), latencies })
+        };
+        together(wires.into_iter().enumerate().map(client), begun).await
+    }
+}
+
+impl Schedules for Desk {
+    /// Its id.
+    type Launch = String;
+    async fn schedule(&self) -> Result<String> {
+        let Inner { supplier, rocket, spaceport, .. } = &*self.0;
+        let plan = json!({"rocket": rocket, "spaceport": spaceport, "destination": "low_earth", "departs_local": "2029-03-01T12:00", "price": "250000", "minimum_seats": 1});
+        let launch = self.wire().await?.command(supplier, Method::POST, "/api/supplier/launches", &plan).await?;
+        Ok(launch["id"].as_str().context("no launch id")?.to_owned())
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     Options, RUN,
     database::{Database, processor_seconds},
     figure::{Figure, median, percentile},
+    load::{Load, ROWS_MAX, Schedules, Season, milliseconds, together},
     pgbench,
     sales::{Sale, ask},
     stock,
@@ -11,42 +12,14 @@ use crate::{
 use anyhow::Result;
 use commands::{Executor, Limits, Wake};
 use domain::launch::Launch;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
-};
-use tokio::sync::OnceCell;
+use std::time::Instant;
 
 /// Commands in flight.
 pub(crate) const CLIENTS: usize = 64;
-/// Rows of the largest launch.
-pub(crate) const ROWS_MAX: usize = 60;
 /// Commands on one launch before the next, where launches are distinct.
 pub(crate) const COMMANDS_EACH: usize = 21;
 /// Connections of the executor.
 const CONNECTIONS: u32 = 8;
-
-/// What a load came to.
-#[derive(Default)]
-pub(crate) struct Load {
-    pub(crate) per_second: f64,
-    /// Of each command, in milliseconds.
-    pub(crate) latencies: Vec<f64>,
-}
-
-impl Load {
-    pub(crate) fn of(latencies: Vec<f64>, begun: Instant) -> Self {
-        Self { per_second: latencies.len() as f64 / begun.elapsed().as_secs_f64(), latencies }
-    }
-}
-
-pub(crate) fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
-}
 
 /// Puts commands to launches. Two ways of doing so are compared.
 pub(crate) trait Seller: Clone + Send + Sync + 'static {
@@ -63,58 +36,28 @@ impl Seller for Ours {
     }
 }
 
-/// Launches of 600 seats, one after another.
-struct Season<S> {
-    seller: S,
-    sales: Mutex<HashMap<usize, Arc<OnceCell<Arc<Sale>>>>>,
-}
-
-impl<S: Seller> Season<S> {
-    /// The launch of this number, scheduled by whoever asks for it first.
-    async fn sale(&self, number: usize) -> Result<Arc<Sale>> {
-        let sale = self.sales.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default().clone();
-        let scheduled = sale.get_or_try_init(async || {
-            let sale = Sale::new(ROWS_MAX);
-            self.seller.put(&sale, sale.schedule()?).await?;
-            anyhow::Ok(Arc::new(sale))
-        });
-        Ok(scheduled.await?.clone())
+impl<S: Seller> Schedules for S {
+    type Launch = Sale;
+    async fn schedule(&self) -> Result<Sale> {
+        let sale = Sale::new(ROWS_MAX);
+        self.put(&sale, sale.schedule()?).await?;
+        Ok(sale)
     }
 }
 
-/// What `clients` do at the same time, each saying how long its commands took.
-async fn together<C>(clients: impl Iterator<Item = C>, begun: Instant) -> Result<Load>
-where
-    C: Future<Output = Result<Vec<f64>>> + Send + 'static,
-{
-    let clients: Vec<_> = clients.map(tokio::spawn).collect();
-    let mut latencies = Vec::new();
-    for client in clients {
-        latencies.extend(client.await??);
-    }
-    Ok(Load::of(latencies, begun))
-}
-
-/// Launches one after another, each sold by all clients at once. The next is scheduled while one is being sold, so that as many commands are
-/// in flight all the time.
+/// Launches one after another, each sold by all clients at once.
 pub(crate) async fn hot(seller: &impl Seller, clients: usize) -> Result<Load> {
-    let seats = Sale::new(ROWS_MAX).seats();
-    let season = Arc::new(Season { seller: seller.clone(), sales: Mutex::default() });
-    season.sale(0).await?;
-    let (begun, next) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+    let season = Season::open(seller.clone()).await?;
+    let begun = Instant::now();
     let client = |_| {
-        let (season, next) = (season.clone(), next.clone());
+        let (season, seller) = (season.clone(), seller.clone());
         async move {
             let mut latencies = Vec::new();
             while begun.elapsed() < RUN {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n % seats == seats / 2 {
-                    season.sale(n / seats + 1).await?;
-                }
-                let sale = season.sale(n / seats).await?;
-                let command = sale.hold(sale.deal(n % seats)?);
+                let (sale, n) = season.seat().await?;
+                let command = sale.hold(sale.deal(n)?);
                 let asked = Instant::now();
-                season.seller.put(&sale, command).await?;
+                seller.put(&sale, command).await?;
                 latencies.push(milliseconds(asked));
             }
             Ok(latencies)

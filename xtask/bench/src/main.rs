@@ -7,6 +7,7 @@ mod database;
 mod executor;
 mod figure;
 mod history;
+mod load;
 mod pgbench;
 mod sales;
 mod stock;

@@ -4,9 +4,8 @@ use crate::{
     Options,
     astro::Astro,
     booking::Desk,
-    executor::ROWS_MAX,
     figure::{Figure, median, percentile},
-    sales::SEATS_PER_ROW,
+    load::{SEATS, Schedules},
 };
 use anyhow::{Result, ensure};
 use projections::CustomerViews;
@@ -49,7 +48,7 @@ async fn once(astro: &Astro, desk: &Desk) -> Result<Vec<f64>> {
     let pool = astro.pool().await?;
     let mut launches = Vec::new();
     for _ in 0..LAUNCHES {
-        launches.push(desk.launch().await?);
+        launches.push(desk.schedule().await?);
     }
     let first: i64 = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM log").fetch_one(&pool).await?;
     let begun = Instant::now();
@@ -59,7 +58,7 @@ async fn once(astro: &Astro, desk: &Desk) -> Result<Vec<f64>> {
     }
     let launches: Arc<[String]> = launches.into();
     let total = EVENTS_PER_SECOND * SECONDS;
-    ensure!(total <= LAUNCHES * ROWS_MAX * SEATS_PER_ROW, "more holds than seats");
+    ensure!(total <= LAUNCHES * SEATS, "more holds than seats");
     let (mut tasks, begun) = (Vec::new(), Instant::now());
     for client in 0..CLIENTS {
         let (desk, launches, mut wire) = (desk.clone(), launches.clone(), desk.wire().await?);
