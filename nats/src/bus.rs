@@ -15,14 +15,14 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use std::{collections::VecDeque, future::IntoFuture, str::FromStr, sync::Arc, time::Duration};
+use std::{future::IntoFuture, str::FromStr, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 /// How many of the newest events JetStream keeps; older ones are read from Postgres.
 pub const KEPT_EVENTS_MAX: u64 = 1_000_000;
-/// How many published events may wait for their acks at once.
-const IN_FLIGHT_MAX: usize = 1_000;
+/// How many events are published for one ack.
+const UNACKED_MAX: usize = 500;
 /// The largest message, well above the largest event the executor accepts.
 const MESSAGE_BYTES_MAX: i32 = 1_000_000;
 /// How long the server remembers message ids, so that a repeated publish is a duplicate.
@@ -123,12 +123,7 @@ impl Bus {
     /// The same over a connection made elsewhere, for instance with TLS.
     #[must_use]
     pub fn with_client(client: Client, prefix: &str) -> Self {
-        let jetstream = ContextBuilder::new()
-            .timeout(ANSWER_WAIT_MAX)
-            .ack_timeout(ANSWER_WAIT_MAX)
-            .max_ack_inflight(IN_FLIGHT_MAX * 2)
-            .backpressure_on_inflight(true)
-            .build(client.clone());
+        let jetstream = ContextBuilder::new().timeout(ANSWER_WAIT_MAX).ack_timeout(ANSWER_WAIT_MAX).build(client.clone());
         Self { client, jetstream, prefix: prefix.into(), stream: format!("{}_EVENTS", prefix.to_uppercase()).into(), at_its_position: true }
     }
 
@@ -207,29 +202,36 @@ impl Bus {
         Ok(message.headers.get(NATS_MESSAGE_ID).and_then(|id| id.as_str().parse().ok()))
     }
 
-    /// Publishes events that follow each other and the stream's head, and waits for every ack. After a failure, ask [`Bus::head`]
+    /// Publishes events that follow each other and the stream's head, and waits until all are stored. After a failure, ask [`Bus::head`]
     /// where the stream is and go on from there: what it has already is refused, and changes nothing.
+    ///
+    /// Of 500 only the last is acknowledged: each is stored only right behind the one before it, so that the last is at its
+    /// position only when all are.
     pub async fn publish(&self, events: &[Envelope]) -> Result<(), BusError> {
         self.up()?;
-        let mut acks: VecDeque<(u64, PublishAckFuture)> = VecDeque::with_capacity(events.len().min(IN_FLIGHT_MAX));
-        for event in events {
-            if acks.len() >= IN_FLIGHT_MAX {
-                acked(acks.pop_front()).await?;
+        let mut waiting = None;
+        for events in events.chunks(UNACKED_MAX) {
+            let Some((last, before)) = events.split_last() else { continue };
+            for event in before {
+                let (subject, headers, payload) = self.message(event)?;
+                self.client.publish_with_headers(subject, headers, payload).await.map_err(failed("publish"))?;
             }
-            let mut headers = HeaderMap::new();
-            headers.insert(NATS_MESSAGE_ID, event.event_id.to_string());
-            if self.at_its_position {
-                headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (event.position - 1).to_string());
-            }
-            let payload = serde_json::to_vec(event).map_err(failed("write an envelope"))?;
-            let subject = format!("{}.{}", self.prefix, event.subject());
-            let ack = self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(failed("publish"))?;
-            acks.push_back((event.position, ack));
+            let (subject, headers, payload) = self.message(last)?;
+            let ack = self.jetstream.publish_with_headers(subject, headers, payload).await.map_err(failed("publish"))?;
+            // While these are on their way, those before are acknowledged.
+            acked(waiting.replace((last.position, ack))).await?;
         }
-        while !acks.is_empty() {
-            acked(acks.pop_front()).await?;
+        acked(waiting).await
+    }
+
+    fn message(&self, event: &Envelope) -> Result<(String, HeaderMap, Bytes), BusError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, event.event_id.to_string());
+        if self.at_its_position {
+            headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (event.position - 1).to_string());
         }
-        Ok(())
+        let payload = serde_json::to_vec(event).map_err(failed("write an envelope"))?;
+        Ok((format!("{}.{}", self.prefix, event.subject()), headers, payload.into()))
     }
 
     /// The events after `after`, in order, as the stream has them: it may start later, and it may fall silent.
