@@ -16,10 +16,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mongodb::{
     Client, Collection, Database,
-    bson::{self, Bson, Document, doc, serde_helpers::HumanReadable},
+    bson::{self, Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, doc, rawdoc, serde_helpers::HumanReadable},
     options::{DatabaseOptions, ReturnDocument, WriteConcern},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use std::{
     collections::{BTreeMap, HashMap},
     time::Duration,
@@ -171,7 +171,12 @@ impl MongoStore {
     }
 
     /// The bulk `update` commands of a batch: those of its documents that are `wanted`, then which streams are set aside.
-    fn updates(&self, epoch: i64, changes: &[Changes], wanted: impl Fn(&Row) -> bool) -> Result<Vec<(String, Vec<Document>)>, StoreFault> {
+    fn updates(
+        &self,
+        epoch: i64,
+        changes: &[Changes],
+        wanted: impl Fn(&Row) -> bool,
+    ) -> Result<Vec<(String, Vec<RawDocumentBuf>)>, StoreFault> {
         let mut updates = Vec::new();
         for Changes { table, rows, parked, .. } in changes {
             let rows: Vec<&Row> = rows.iter().filter(|row| wanted(row)).collect();
@@ -180,7 +185,8 @@ impl MongoStore {
                 updates.push((table.to_string(), rows));
             }
             if !parked.is_empty() {
-                updates.push(("parked".to_owned(), parked.iter().map(|stream| set_aside(*table, stream, epoch)).collect()));
+                let notes = parked.iter().map(|stream| raw(&set_aside(*table, stream, epoch))).collect::<Result<_, _>>()?;
+                updates.push(("parked".to_owned(), notes));
             }
         }
         Ok(updates)
@@ -196,16 +202,16 @@ impl MongoStore {
             let new: Vec<&Row> = rows.iter().filter(|row| row.new).collect();
             for rows in new.chunks(ROWS_MAX) {
                 let documents = rows.iter().map(|row| document(row)).collect::<Result<Vec<_>, _>>()?;
-                commands.push(doc! { "insert": table.to_string(), "documents": documents });
+                commands.push(rawdoc! { "insert": table.to_string(), "documents": RawArrayBuf::from_iter(documents) });
             }
         }
         commands.extend(self.updates(epoch, changes, |row| !row.new)?.into_iter().map(|(name, updates)| bulk(&name, updates)));
         for Changes { table, taken_up, .. } in changes.iter().filter(|changes| !changes.taken_up.is_empty()) {
             let deletes: Vec<Document> =
                 taken_up.iter().map(|(kind, id)| doc! { "q": note(*table, kind, id, epoch), "limit": 1 }).collect();
-            commands.push(doc! { "delete": "parked", "deletes": deletes });
+            commands.push(raw(&doc! { "delete": "parked", "deletes": deletes })?);
         }
-        commands.push(bulk("standing", vec![positions]));
+        commands.push(bulk("standing", vec![raw(&positions)?]));
         match self.together.run(&self.database, &commands).await? {
             Outcome::Written => Ok(true),
             Outcome::NotFound => Err(StoreFault::Fenced),
@@ -214,7 +220,7 @@ impl MongoStore {
     }
 
     /// Many documents at once, waiting for the disk once where that can be.
-    async fn update_many(&self, collection: &str, updates: Vec<Document>) -> Result<(), StoreFault> {
+    async fn update_many(&self, collection: &str, updates: Vec<RawDocumentBuf>) -> Result<(), StoreFault> {
         let commands = [bulk(collection, updates)];
         if !self.trial.is_on() && self.together.run(&self.database, &commands).await? == Outcome::Written {
             return Ok(());
@@ -225,14 +231,15 @@ impl MongoStore {
 
     /// Runs a bulk `update` command; upserts that lost against a newer document are as good as done. Says how many documents it found.
     async fn update(&self, collection: &str, updates: Vec<Document>) -> Result<i64, StoreFault> {
+        let updates = updates.iter().map(raw).collect::<Result<_, _>>()?;
         self.run(collection, bulk(collection, updates)).await
     }
 
-    async fn run(&self, collection: &str, mut command: Document) -> Result<i64, StoreFault> {
+    async fn run(&self, collection: &str, mut command: RawDocumentBuf) -> Result<i64, StoreFault> {
         let wait = i64::try_from(WRITE_WAIT_MAX.as_millis()).unwrap_or(i64::MAX);
-        command.insert("ordered", false);
-        command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": wait });
-        let answer = self.database.run_command(command).await?;
+        command.append(cstr!("ordered"), false);
+        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority", "j": true, "wtimeout": wait });
+        let answer = self.database.run_raw_command(command).await?;
         let errors = answer.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
         let real =
             errors.iter().filter_map(Bson::as_document).find(|error| error.get("code").and_then(number) != Some(DUPLICATE_KEY.into()));
@@ -334,15 +341,6 @@ pub(super) fn number(bson: &Bson) -> Option<i64> {
     }
 }
 
-fn value(column: &Column) -> Bson {
-    match column {
-        Column::Text(text) => Bson::String(text.clone()),
-        Column::Number(number) => Bson::Int64(*number),
-        Column::Moment(moment) => Bson::Int64(moment.as_millisecond()),
-        Column::Words(words) => Bson::Array(words.iter().cloned().map(Bson::String).collect()),
-    }
-}
-
 fn one() -> Document {
     doc! { "_id": ONE }
 }
@@ -372,22 +370,43 @@ fn moment(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MIN)
 }
 
-/// A row as a document.
-fn document(row: &Row) -> Result<Document, StoreFault> {
-    let mut document = doc! { "_id": &row.id, "position": signed(row.position) };
-    document.extend(row.columns.iter().map(|(name, column)| ((*name).to_owned(), value(column))));
-    document.insert("doc", bson::serialize_to_bson(&row.doc)?);
-    Ok(document)
+/// A row as it is stored.
+struct Placed<'a>(&'a Row);
+
+impl Serialize for Placed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Row { id, position, doc, columns, .. } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("_id", id)?;
+        map.serialize_entry("position", &signed(*position))?;
+        for (name, column) in columns {
+            match column {
+                Column::Text(text) => map.serialize_entry(name, text),
+                Column::Number(number) => map.serialize_entry(name, number),
+                Column::Moment(moment) => map.serialize_entry(name, &moment.as_millisecond()),
+                Column::Words(words) => map.serialize_entry(name, words),
+            }?;
+        }
+        map.serialize_entry("doc", doc)?;
+        map.end()
+    }
+}
+
+fn document(row: &Row) -> Result<RawDocumentBuf, StoreFault> {
+    Ok(bson::serialize_to_raw_document_buf(&Placed(row))?)
+}
+
+fn raw(document: &Document) -> Result<RawDocumentBuf, StoreFault> {
+    Ok(RawDocumentBuf::try_from(document)?)
 }
 
 /// The update that writes a row if it is newer.
-fn newer(row: &Row, guards: Guards) -> Result<Document, StoreFault> {
-    let replacement = document(row)?;
-    let mut query = doc! { "_id": &row.id };
+fn newer(row: &Row, guards: Guards) -> Result<RawDocumentBuf, StoreFault> {
+    let mut query = rawdoc! { "_id": &*row.id };
     if guards.newer_only {
-        query.insert("position", doc! { "$lt": signed(row.position) });
+        query.append(cstr!("position"), rawdoc! { "$lt": signed(row.position) });
     }
-    Ok(doc! { "q": query, "u": replacement, "upsert": true })
+    Ok(rawdoc! { "q": query, "u": document(row)?, "upsert": true })
 }
 
 /// The update that notes a stream as set aside, if nobody did in a newer epoch.
@@ -406,8 +425,8 @@ fn note(table: Table, stream_type: &str, stream_id: &str, epoch: i64) -> Documen
 }
 
 /// A write command of several updates.
-fn bulk(collection: &str, updates: Vec<Document>) -> Document {
-    doc! { "update": collection, "updates": updates }
+fn bulk(collection: &str, updates: Vec<RawDocumentBuf>) -> RawDocumentBuf {
+    rawdoc! { "update": collection, "updates": RawArrayBuf::from_iter(updates) }
 }
 
 fn parked_id(table: Table, stream_type: &str, stream_id: &str) -> String {

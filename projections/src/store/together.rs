@@ -5,7 +5,7 @@
 use super::StoreFault;
 use mongodb::{
     ClientSession, Database,
-    bson::Document,
+    bson::RawDocumentBuf,
     error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR},
     options::WriteConcern,
 };
@@ -43,7 +43,7 @@ impl Together {
     }
 
     /// Runs write commands, in order.
-    pub(super) async fn run(&self, database: &Database, commands: &[Document]) -> Result<Outcome, StoreFault> {
+    pub(super) async fn run(&self, database: &Database, commands: &[RawDocumentBuf]) -> Result<Outcome, StoreFault> {
         if !self.possible.load(Ordering::Relaxed) {
             return Ok(Outcome::Apart);
         }
@@ -68,11 +68,11 @@ impl Together {
     }
 
     /// A session that is dropped within a transaction gives that up.
-    async fn attempt(&self, database: &Database, session: &mut ClientSession, commands: &[Document]) -> Result<Outcome, Error> {
+    async fn attempt(&self, database: &Database, session: &mut ClientSession, commands: &[RawDocumentBuf]) -> Result<Outcome, Error> {
         session.start_transaction().write_concern(self.concern.clone()).await?;
         let mut found = true;
         for command in commands {
-            let answer = database.run_command(command.clone()).session(&mut *session).await?;
+            let answer = database.run_raw_command(command.clone()).session(&mut *session).await?;
             if answer.get_array("writeErrors").is_ok_and(|errors| !errors.is_empty()) {
                 session.abort_transaction().await?;
                 return Ok(Outcome::Apart);
