@@ -9,9 +9,13 @@ use sqlx::PgPool;
 use std::{
     collections::HashSet,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::sleep};
 use uuid::Uuid;
+
+/// How long payments are gathered where they keep coming together.
+const REST: Duration = Duration::from_millis(3);
 
 /// How the provider behaves for a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +48,8 @@ pub struct TestGateway {
     pool: PgPool,
     /// Payments to be kept, gathered while others are being written: each write waits for the disk.
     gathered: Arc<std::sync::Mutex<Vec<Gathered>>>,
-    /// Whoever has the turn writes what all have gathered.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Whoever has the turn writes what all have gathered; holds how many the last one wrote.
+    turn: Arc<tokio::sync::Mutex<usize>>,
 }
 
 /// A payment as the provider keeps it.
@@ -83,18 +87,21 @@ impl TestGateway {
     async fn keep(&self, fresh: Kept) -> Result<bool, GatewayError> {
         let (reply, known) = oneshot::channel();
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner).push((fresh, reply));
-        let turn = self.turn.lock().await;
+        let mut last = self.turn.lock().await;
+        if *last > 1 && !self.gathered.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            sleep(REST).await;
+        }
         let gathered = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
-        self.write(gathered).await;
-        drop(turn);
+        if !gathered.is_empty() {
+            *last = gathered.len();
+            self.write(gathered).await;
+        }
+        drop(last);
         known.await.map_err(|_| GatewayError::Unknown("whoever was writing has gone".to_owned()))?
     }
 
     /// Writes all that are new, and tells everyone.
     async fn write(&self, gathered: Vec<Gathered>) {
-        if gathered.is_empty() {
-            return;
-        }
         let ids = |of: fn(&Kept) -> Uuid| gathered.iter().map(|(kept, _)| of(kept)).collect::<Vec<_>>();
         let written = sqlx::query_scalar(
             "INSERT INTO test_gateway.payments (payment, launch, booking, amount, declined, failing_refunds) \
