@@ -13,7 +13,7 @@ use sqlx::{PgPool, Row};
 
 /// A stream grows by at least one event for so many bytes of its last snapshot before the next is made, so that a stream with a large
 /// state pays no more for its snapshots, event by event, than one with a small state.
-pub(super) const BYTES_PER_EVENT: u64 = 250;
+pub(super) const BYTES_PER_EVENT: u64 = 125;
 
 /// A committed state on its way to the store.
 pub(super) struct Snapshot {
