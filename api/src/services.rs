@@ -1,7 +1,7 @@
 //! The four services: which routes each has, and what describes them.
 
 use crate::{app::App, core::token::Service, problem::ApiError};
-use axum::{Extension, Json, Router, response::IntoResponse, routing::get};
+use axum::{Json, Router, response::IntoResponse, routing::get};
 use contract::{Code, Problem};
 use utoipa::openapi::{
     OpenApi, OpenApiBuilder, RefOr,
@@ -132,10 +132,7 @@ pub fn router(app: &App, services: &[Service]) -> Router {
             let document = openapi.clone();
             async move { Json(document).into_response() }
         });
-        let router = router
-            .route(&format!("{}/openapi.json", base(*service)), document)
-            .method_not_allowed_fallback(no_such_method)
-            .layer(Extension(*service));
+        let router = router.route(&format!("{}/openapi.json", base(*service)), document).method_not_allowed_fallback(no_such_method);
         all = all.merge(router);
     }
     all.route("/api/{*path}", axum::routing::any(no_such_path)).fallback(no_such_path).with_state(app.clone())

@@ -122,6 +122,9 @@ async fn follow(State(around): State<Around>, mut request: Request, next: Next) 
     let id = named(request.headers(), peer.is_some_and(|peer| is_trusted(peer, trusted)));
     request.extensions_mut().insert(from);
     let service = service_of(request.uri().path());
+    if let Some(service) = service {
+        request.extensions_mut().insert(service);
+    }
     let asking = Arc::new(Asking::new(id, service.map(Service::as_str)));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
