@@ -251,10 +251,13 @@ impl Follower {
         loop {
             if self.live.is_none() {
                 let page = self.page(max).await?;
+                // The end of the log was reached: under a steady load there is never a moment without new events.
+                if page.len() < max {
+                    self.attach().await;
+                }
                 if !page.is_empty() {
                     return Ok(page);
                 }
-                self.attach().await;
             }
             let pause = if self.live.is_some() { SILENCE_MAX } else { POLL_EVERY };
             let until = deadline.min(Instant::now() + pause);

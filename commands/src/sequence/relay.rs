@@ -61,8 +61,10 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<Head>, trial:
         let Head { position: head, events: newest } = heads.borrow_and_update().clone();
         while published < head {
             let page;
-            let events = if newest.first().is_some_and(|first| first.position == published + 1) {
-                &*newest
+            // A page may have held more than the head of then: what it had of these is left out.
+            let new = &newest[newest.partition_point(|event| event.position <= published)..];
+            let events = if new.first().is_some_and(|first| first.position == published + 1) {
+                new
             } else {
                 page = feed.page(published, BATCH_EVENTS).await?;
                 &page

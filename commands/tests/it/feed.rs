@@ -50,11 +50,10 @@ async fn follows_from_postgres_and_then_from_the_bus() {
         let (bus, executor) = (world.bus().await, open(world).await);
         let sequencing = world.sequence(Some(bus.clone()));
         fill(&executor, 0, 300).await;
+        relayed(&bus, 301).await;
         let mut follower = Feed::new(world.pool.clone(), Some(bus.clone())).follow(0);
         let past = follow(&mut follower, 301).await;
-        relayed(&bus, 301).await;
-        assert_eq!(follower.next_batch(10, Duration::from_millis(20)).await.unwrap().len(), 0);
-        assert!(follower.is_live());
+        assert!(follower.is_live(), "who got to the end of the log need not wait for silence there");
         fill(&executor, 300, 600).await;
         let news = follow(&mut follower, 601).await;
         assert!(follower.is_live(), "no need for Postgres");
