@@ -150,6 +150,7 @@ impl Desk {
         }
         let mut rates = Vec::new();
         for _ in 0..runs {
+            astro.at_rest().await?;
             rates.push(self.sell_all(CLIENTS, None).await?.per_second);
         }
         for projection in Projection::ALL {
