@@ -56,6 +56,9 @@ pub struct Feed {
 const PAGE: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
     correlation_id, causation_id, actor, payload::text FROM recorded WHERE position > $1 AND position <= $2 ORDER BY position";
 
+const AT: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
+    correlation_id, causation_id, actor, payload::text FROM recorded WHERE position = ANY($1) ORDER BY position";
+
 const OF_STREAM: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
     correlation_id, causation_id, actor, payload::text FROM recorded WHERE stream_type = $1 AND stream_id = $2 AND position > $3 \
     ORDER BY sequence LIMIT $4";
@@ -128,6 +131,13 @@ impl Feed {
             .bind(limit.clamp(1, PAGE_EVENTS_MAX) as i64)
             .fetch_all(&self.pool)
             .await?;
+        Ok(rows.iter().map(envelope).collect::<Result<_, _>>()?)
+    }
+
+    /// The events at `positions` (at most [`PAGE_EVENTS_MAX`]), in order, from Postgres. Those the log does not have are left out.
+    pub async fn at(&self, positions: &[u64]) -> Result<Vec<Envelope>, FeedError> {
+        let positions: Vec<i64> = positions.iter().take(PAGE_EVENTS_MAX).filter_map(|position| i64::try_from(*position).ok()).collect();
+        let rows = sqlx::query(AT).bind(positions).fetch_all(&self.pool).await?;
         Ok(rows.iter().map(envelope).collect::<Result<_, _>>()?)
     }
 

@@ -15,7 +15,7 @@ use domain::{
     id::{BookingId, CustomerId, LaunchId, PaymentId, RefundId},
     launch::{Command, Launch, Refusal},
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use nats::Moment;
 use serde::{Deserialize, Serialize};
@@ -127,14 +127,39 @@ pub(crate) async fn done(pool: &PgPool, jobs: &[i64]) -> Result<(), sqlx::Error>
     Ok(())
 }
 
+/// Puts together what is done together: to write about events costs as much for one as for many, and the commands that count trips share
+/// an append. What failed before is tried alone.
+pub(crate) fn grouped(jobs: Vec<Job>) -> impl Iterator<Item = Vec<Job>> {
+    let (mut writes, mut trips, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for job in jobs {
+        match job.work {
+            Work::Write { .. } if job.attempts == 1 => writes.push(job),
+            Work::CountTrip { .. } if job.attempts == 1 => trips.push(job),
+            _ => groups.push(vec![job]),
+        }
+    }
+    groups.into_iter().chain([trips, writes]).filter(|group| !group.is_empty())
+}
+
+/// Does jobs of one group, or records when to try them again; says which are done.
+pub(crate) async fn run(jobs: Vec<Job>, scheduler: &Scheduler) -> Vec<(i64, bool)> {
+    let positions: Option<Vec<u64>> =
+        jobs.iter().map(|job| if let Work::Write { position } = job.work { Some(position) } else { None }).collect();
+    let outcomes = match positions {
+        Some(positions) => write::write(scheduler, &positions).await,
+        None => join_all(jobs.iter().map(|job| job.work(scheduler))).await,
+    };
+    join_all(jobs.into_iter().zip(outcomes).map(|(job, outcome)| job.settle(scheduler, outcome))).await
+}
+
 impl Job {
     pub(crate) fn id(&self) -> i64 {
         self.id
     }
 
-    /// Does the work, or records when to try again; says whether it is done.
-    pub(crate) async fn run(self, scheduler: &Scheduler) -> (i64, bool) {
-        let Err(NotYet(why)) = self.work(scheduler).await else { return (self.id, true) };
+    /// Records when to try again unless the work is done; says whether it is.
+    async fn settle(self, scheduler: &Scheduler, outcome: Result<(), NotYet>) -> (i64, bool) {
+        let Err(NotYet(why)) = outcome else { return (self.id, true) };
         let doubled = RETRY_AFTER * 2_u32.saturating_pow(u32::try_from(self.attempts - 1).unwrap_or_default().min(16));
         let wait = doubled.min(RETRY_AFTER_MAX);
         if self.attempts >= STUCK_AFTER {
@@ -163,7 +188,7 @@ impl Job {
             Work::PayRefund { launch, booking, refund } => self.pay_refund(scheduler, *launch, *booking, *refund).await,
             Work::CountTrip { launch, booking, customer } => self.count_trip(scheduler, *launch, *booking, *customer).await,
             Work::Forget { customer } => scheduler.addresses.forget(*customer).await.map_err(NotYet::because),
-            Work::Write { position } => write::write(scheduler, *position).await,
+            Work::Write { position } => write::write(scheduler, &[*position]).await.into_iter().collect(),
         }
     }
 

@@ -47,7 +47,7 @@ const REACT_EVERY: Duration = Duration::from_millis(25);
 const REACT_EVERY_IN_RUSH: Duration = Duration::from_millis(500);
 /// How long no jobs are begun, and no mails, at most while many wait for answers to commands.
 pub(crate) const RUSH_REST_MAX: Duration = Duration::from_millis(500);
-/// How many jobs run at the same time.
+/// How many jobs run at the same time, or groups of jobs that are done together.
 const JOBS_MAX: usize = 8;
 /// How many jobs are taken at once, to be done one after another; far fewer than can be done while they are left to us.
 const TAKEN_MAX: usize = 64;
@@ -191,15 +191,15 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
                 Ok(jobs) => {
                     look = jobs.len() == TAKEN_MAX;
                     ours.extend(jobs.iter().map(job::Job::id));
-                    waiting.extend(jobs);
+                    waiting.extend(job::grouped(jobs));
                 }
                 Err(error) => rest(stop, "take jobs", error).await,
             }
         }
         while running.len() < JOBS_MAX
-            && let Some(job) = waiting.pop_front()
+            && let Some(jobs) = waiting.pop_front()
         {
-            running.push(job.run(scheduler));
+            running.push(job::run(jobs, scheduler));
         }
         if finished.len() >= DONE_MAX || running.is_empty() {
             record(pool, &mut finished, &mut ours).await;
@@ -207,11 +207,13 @@ async fn do_jobs(scheduler: &Scheduler, jobs_queued: &Notify, mails_queued: &Not
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some((id, done)) = running.next() => {
-                if done {
-                    finished.push(id);
-                } else {
-                    ours.remove(&id);
+            Some(ended) = running.next() => {
+                for (id, done) in ended {
+                    if done {
+                        finished.push(id);
+                    } else {
+                        ours.remove(&id);
+                    }
                 }
                 mails_queued.notify_one();
             }

@@ -85,6 +85,19 @@ impl FromStr for Recipient {
     }
 }
 
+/// A letter about something that happened.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// What it is about: an event, or whatever else is written about once.
+    pub cause: Uuid,
+    /// Who it is for.
+    pub recipient: Recipient,
+    /// What it says.
+    pub letter: Letter,
+    /// When that happened.
+    pub at: Timestamp,
+}
+
 /// How sending went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sending {
@@ -134,11 +147,11 @@ impl Notifications {
         Ok(())
     }
 
-    /// Puts letters in the queue, but for those about which this cause was already written to the recipient, and those to people who were
-    /// erased.
-    pub async fn add(&self, cause: Uuid, letters: &[(Recipient, Letter, Timestamp)]) -> mongodb::error::Result<()> {
+    /// Puts letters in the queue, but for those whose recipients were already written to about the same cause, and those to people who
+    /// were erased.
+    pub async fn add(&self, letters: &[Written]) -> mongodb::error::Result<()> {
         let mut fresh = Vec::with_capacity(letters.len());
-        for (recipient, letter, at) in letters {
+        for Written { cause, recipient, letter, at } in letters {
             let id = format!("{cause}:{}:{recipient}", letter.template());
             let sealed = match self.vault.seal(recipient.person(), &place(&id), letter).await {
                 Ok(sealed) => sealed,
@@ -153,7 +166,7 @@ impl Notifications {
                 "letter": sealed.as_str(),
                 "state": PENDING,
                 "attempts": 0,
-                "message_id": format!("{}@astro-bookings.example", Uuid::new_v5(&cause, id.as_bytes())),
+                "message_id": format!("{}@astro-bookings.example", Uuid::new_v5(cause, id.as_bytes())),
                 "error": "",
                 "at": mongo::moment(*at),
                 "next_try_at": mongo::moment(*at),

@@ -27,7 +27,10 @@ use contract::{
 };
 use domain::{Actor, customer, id::AccountId};
 use http::StatusCode;
-use scheduler::{letter::Letter, notification::Recipient};
+use scheduler::{
+    letter::Letter,
+    notification::{Recipient, Written},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -48,8 +51,8 @@ fn link_expired() -> ApiError {
 impl App {
     /// Writes to the holder of an account.
     pub(super) async fn write(&self, account: AccountId, letter: Letter) -> Answer<()> {
-        let letter = (Recipient::Account(account), letter, self.clock.now());
-        Ok(self.notifications.add(Uuid::new_v4(), &[letter]).await?)
+        let letter = Written { cause: Uuid::new_v4(), recipient: Recipient::Account(account), letter, at: self.clock.now() };
+        Ok(self.notifications.add(&[letter]).await?)
     }
 
     /// Checks the password of one who is signed in once more; a wrong one is refused as the form's `field`, and counted.

@@ -4,33 +4,55 @@ use super::NotYet;
 use crate::{
     Scheduler,
     letter::{Flight, Letter},
-    notification::{Notifications, Recipient},
+    notification::{Notifications, Recipient, Written},
 };
 use commands::audit::{self, At};
 use domain::{
     AnyEvent, Decider,
     booking::Stage,
-    id::{BookingId, CustomerId, LaunchId},
+    id::{BookingId, CustomerId, LaunchId, SupplierId},
     launch::{AbortReason, CancelledBy, Event, Launch, Manifest},
 };
+use futures::future::join_all;
 use jiff::Timestamp;
 use nats::Envelope;
 use sqlx::PgPool;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-/// Queues the mails about the event at `position`.
-pub(super) async fn write(scheduler: &Scheduler, position: u64) -> Result<(), NotYet> {
-    let page = scheduler.feed.page(position.saturating_sub(1), 1).await.map_err(NotYet::because)?;
-    let Some(envelope) = page.first() else { return Err(NotYet(format!("the log has no position {position}"))) };
-    let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get());
-    for event in happened.map_err(NotYet::because)? {
-        let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { continue };
-        queue(scheduler, envelope, launch, *event).await?;
-    }
-    Ok(())
+/// Queues the mails about the events at `positions`, all at once; says of each position whether they are.
+pub(super) async fn write(scheduler: &Scheduler, positions: &[u64]) -> Vec<Result<(), NotYet>> {
+    let happened = match scheduler.feed.at(positions).await {
+        Ok(events) => events.into_iter().map(|event| (event.position, event)).collect::<HashMap<_, _>>(),
+        Err(error) => return positions.iter().map(|_| Err(NotYet::because(&error))).collect(),
+    };
+    let written = join_all(positions.iter().map(async |position| match happened.get(position) {
+        Some(envelope) => about(scheduler, envelope).await,
+        None => Err(NotYet(format!("the log has no position {position}"))),
+    }));
+    let mut letters = Vec::new();
+    let outcomes: Vec<_> = written.await.into_iter().map(|written| written.map(|written| letters.extend(written))).collect();
+    let queued = queue(scheduler, letters).await;
+    outcomes.into_iter().map(|outcome| outcome.and_then(|()| queued.as_ref().copied().map_err(NotYet::because))).collect()
 }
 
-async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, event: Event) -> Result<(), NotYet> {
+/// The letters about an event.
+async fn about(scheduler: &Scheduler, envelope: &Envelope) -> Result<Vec<Written>, NotYet> {
+    let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get());
+    let mut written = Vec::new();
+    for event in happened.map_err(NotYet::because)? {
+        let (AnyEvent::Launch(event), Ok(launch)) = (event, envelope.stream_id.parse::<LaunchId>()) else { continue };
+        let letters = about_launch(scheduler, envelope, launch, *event).await?;
+        written.extend(letters.into_iter().map(|(recipient, letter, at)| Written { cause: envelope.event_id, recipient, letter, at }));
+    }
+    Ok(written)
+}
+
+async fn about_launch(
+    scheduler: &Scheduler,
+    envelope: &Envelope,
+    launch: LaunchId,
+    event: Event,
+) -> Result<Vec<(Recipient, Letter, Timestamp)>, NotYet> {
     let reason = match event {
         Event::BookingCancelled { by: CancelledBy::Abort, .. } => abort_reason(&scheduler.pool, launch).await.map_err(NotYet::because)?,
         _ => None,
@@ -43,16 +65,22 @@ async fn queue(scheduler: &Scheduler, envelope: &Envelope, launch: LaunchId, eve
     } else {
         super::see(scheduler, &launch, move |now| now.manifest().map(|manifest| letters(launch, manifest, &event, reason))).await?
     };
-    let mut sent = Vec::new();
-    for letter in written.into_iter().flatten() {
-        if let Recipient::Supplier(supplier) = letter.0
-            && scheduler.addresses.supplier(supplier).await.map_err(NotYet::because)?.is_none()
+    Ok(written.unwrap_or_default())
+}
+
+/// Queues letters, but for those to suppliers who can be written to nowhere.
+async fn queue(scheduler: &Scheduler, mut letters: Vec<Written>) -> Result<(), NotYet> {
+    let mut reached: HashMap<SupplierId, bool> = HashMap::new();
+    for letter in &letters {
+        if let Recipient::Supplier(supplier) = letter.recipient
+            && !reached.contains_key(&supplier)
         {
-            continue;
+            let person = scheduler.addresses.supplier(supplier).await.map_err(NotYet::because)?;
+            reached.insert(supplier, person.is_some());
         }
-        sent.push(letter);
     }
-    Notifications::new(&scheduler.mongo, scheduler.vault.clone()).add(envelope.event_id, &sent).await.map_err(NotYet::because)
+    letters.retain(|letter| if let Recipient::Supplier(supplier) = letter.recipient { reached[&supplier] } else { true });
+    Notifications::new(&scheduler.mongo, scheduler.vault.clone()).add(&letters).await.map_err(NotYet::because)
 }
 
 /// Pure: who is written to about `event`, and what.
