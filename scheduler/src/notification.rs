@@ -35,8 +35,10 @@ pub const ATTEMPTS_MAX: u32 = 12;
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The longest wait between two tries.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
-/// How many are claimed at once. So many are shown as uncertain where a process is ended while it sends.
-const CLAIMED_MAX: i64 = 8;
+/// How many that are due are looked up at once.
+const DUE_MAX: i64 = 512;
+/// How many are claimed at once: each write waits for the disk. So many are shown as uncertain where a process is ended while it sends.
+const CLAIMED_MAX: usize = 16;
 /// The longest error kept, in characters.
 const ERROR_CHARACTERS_MAX: usize = 300;
 
@@ -182,11 +184,24 @@ impl Notifications {
         }
     }
 
-    /// Takes the notifications that wait longest, a few at once: each write waits for the disk. From here on until their outcome is recorded
-    /// they count as uncertain. Those to people who were erased are deleted.
-    pub(crate) async fn claim(&self, now: Timestamp) -> mongodb::error::Result<Vec<Claimed>> {
-        let mut claimed = Vec::new();
-        for found in self.take(now).await? {
+    /// Those that wait longest, by their ids: many at once, for a server may walk over all that are due to find the first.
+    pub(crate) async fn due(&self, now: Timestamp) -> mongodb::error::Result<Vec<String>> {
+        let due = doc! { "state": PENDING, "next_try_at": { "$lte": mongo::moment(now) } };
+        let first = self.collection.find(due).sort(doc! { "next_try_at": 1 }).projection(doc! { "_id": 1 }).limit(DUE_MAX);
+        let first: Vec<Document> = first.await?.try_collect().await?;
+        Ok(first.iter().filter_map(|found| found.get_str("_id").ok()).map(str::to_owned).collect())
+    }
+
+    /// Takes those of `ids` that nobody else took. From here on until their outcome is recorded they count as uncertain. Those to people
+    /// who were erased are deleted.
+    pub(crate) async fn claim(&self, ids: &[String]) -> mongodb::error::Result<Vec<Claimed>> {
+        let claim = Uuid::new_v4().to_string();
+        let change = doc! { "$set": { "state": UNCERTAIN, "error": "being sent", "claim": &claim }, "$inc": { "attempts": 1 } };
+        self.collection.update_many(doc! { "_id": { "$in": ids }, "state": PENDING }, change).await?;
+        let taken = self.collection.find(doc! { "_id": { "$in": ids }, "claim": claim }).sort(doc! { "next_try_at": 1 });
+        let taken: Vec<Document> = taken.await?.try_collect().await?;
+        let mut claimed = Vec::with_capacity(taken.len());
+        for found in taken {
             let unreadable = || mongodb::error::Error::custom("a notification is not readable".to_owned());
             let text = |field: &str| found.get_str(field).map(str::to_owned).map_err(|_| unreadable());
             let id = text("_id")?;
@@ -199,21 +214,6 @@ impl Notifications {
             claimed.push(Claimed { id, recipient, letter, message_id, attempts });
         }
         Ok(claimed)
-    }
-
-    async fn take(&self, now: Timestamp) -> mongodb::error::Result<Vec<Document>> {
-        let due = doc! { "state": PENDING, "next_try_at": { "$lte": mongo::moment(now) } };
-        let first = self.collection.find(due).sort(doc! { "next_try_at": 1 }).projection(doc! { "_id": 1 }).limit(CLAIMED_MAX);
-        let first: Vec<Document> = first.await?.try_collect().await?;
-        let ids: Vec<&str> = first.iter().filter_map(|found| found.get_str("_id").ok()).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Of two who claim the same one, one does.
-        let claim = Uuid::new_v4().to_string();
-        let change = doc! { "$set": { "state": UNCERTAIN, "error": "being sent", "claim": &claim }, "$inc": { "attempts": 1 } };
-        self.collection.update_many(doc! { "_id": { "$in": &ids }, "state": PENDING }, change).await?;
-        self.collection.find(doc! { "_id": { "$in": ids }, "claim": claim }).sort(doc! { "next_try_at": 1 }).await?.try_collect().await
     }
 
     /// Gives back what was claimed and not tried.

@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// How long the mail server may take for each step.
 const STEP_WAIT_MAX: Duration = Duration::from_secs(15);
 /// How many connections to the mail server are kept.
-const CONNECTIONS_MAX: u32 = 4;
+const CONNECTIONS_MAX: u32 = super::sender::SENT_AT_ONCE as u32;
 
 /// The mailer cannot be set up.
 #[derive(Debug, thiserror::Error)]

@@ -80,6 +80,38 @@ async fn a_mail_goes_out_once_and_none_again_on_replay() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_written_about_holds_up_nothing_else() {
+    within(async |world| {
+        let launch = world.launch(200).await;
+        for seat in ["1A", "1B"] {
+            world.book(launch, &[seat], "4242 4242 4242 4242").await;
+        }
+        let mut about: Vec<i64> = eventually("the bookings have their positions", async || {
+            let positions = sqlx::query_scalar("SELECT position FROM recorded WHERE event_type = 'booking_confirmed'");
+            let positions: Vec<i64> = positions.fetch_all(&world.pool).await.unwrap();
+            (positions.len() == 2).then_some(positions)
+        })
+        .await;
+        about.insert(1, 1_000_000);
+        let queue = "INSERT INTO scheduler.jobs (kind, key, work, cause, correlation, run_at) \
+            SELECT 'write', p::text, json_build_object('do', 'write', 'position', p), gen_random_uuid(), gen_random_uuid(), $2 \
+            FROM unnest($1::bigint[]) AS p";
+        sqlx::query("INSERT INTO scheduler.reactions SELECT 'scheduler', max(position) FROM log").execute(&world.pool).await.unwrap();
+        sqlx::query(queue).bind(&about).bind(nats::Moment(world.now())).execute(&world.pool).await.unwrap();
+        let running = world.start();
+        sent(&world, 4).await;
+        let left: Vec<(i32, String)> = eventually("only that is left", async || {
+            let left = sqlx::query_as("SELECT attempts, coalesce(error, '') FROM scheduler.jobs").fetch_all(&world.pool).await.unwrap();
+            (left.len() == 1).then_some(left)
+        })
+        .await;
+        assert_eq!(left, [(1, "the log has no position 1000000".to_owned())]);
+        running.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn operators_see_find_and_discard_notifications() {
     within(async |world| {
         let launch = world.launch(200).await;
