@@ -205,7 +205,7 @@ impl Bus {
     /// Publishes events that follow each other and the stream's head, and waits until all are stored. After a failure, ask [`Bus::head`]
     /// where the stream is and go on from there: what it has already is refused, and changes nothing.
     ///
-    /// Of 500 only the last is acknowledged: each is stored only right behind the one before it, so that the last is at its
+    /// Of so many (`UNACKED_MAX`) only the last is acknowledged: each is stored only right behind the one before it, so that the last is at its
     /// position only when all are.
     pub async fn publish(&self, events: &[Envelope]) -> Result<(), BusError> {
         self.up()?;

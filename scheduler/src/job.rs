@@ -15,7 +15,7 @@ use domain::{
     id::{BookingId, CustomerId, LaunchId, PaymentId, RefundId},
     launch::{Command, Launch, Refusal},
 };
-use futures::{StreamExt, future::join_all, stream};
+use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use nats::Moment;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// After so many tries a job is shown as stuck; it is tried on.
 const STUCK_AFTER: i32 = 10;
+/// How many jobs of one group ask the streams at the same time.
+const TOGETHER_MAX: usize = 8;
 /// How many bookings of an aborted launch are cancelled at the same time.
 const CANCELLING_MAX: usize = 8;
 /// How many answers are taken from the provider at once.
@@ -95,9 +97,10 @@ impl NotYet {
 /// Takes up to `limit` jobs that are due.
 pub(crate) async fn take(pool: &PgPool, now: Timestamp, limit: usize) -> Result<Vec<Job>, sqlx::Error> {
     let rows = sqlx::query(
-        "UPDATE scheduler.jobs j SET run_at = $2, attempts = j.attempts + 1 \
-         FROM (SELECT d.id FROM scheduler.jobs d WHERE d.run_at <= $1 ORDER BY d.run_at, d.id LIMIT $3 FOR UPDATE SKIP LOCKED) due \
-         WHERE j.id = due.id RETURNING j.id, j.work::text, j.cause, j.correlation, j.attempts",
+        // An array, so that the limit holds: joined, the subquery may run once for each job there is, and find others each time.
+        "UPDATE scheduler.jobs SET run_at = $2, attempts = attempts + 1 \
+         WHERE id = ANY(ARRAY(SELECT id FROM scheduler.jobs WHERE run_at <= $1 ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)) \
+         RETURNING id, work::text, cause, correlation, attempts",
     )
     .bind(Moment(now))
     .bind(Moment(now + TAKEN_FOR))
@@ -147,9 +150,16 @@ pub(crate) async fn run(jobs: Vec<Job>, scheduler: &Scheduler) -> Vec<(i64, bool
         jobs.iter().map(|job| if let Work::Write { position } = job.work { Some(position) } else { None }).collect();
     let outcomes = match positions {
         Some(positions) => write::write(scheduler, &positions).await,
-        None => join_all(jobs.iter().map(|job| job.work(scheduler))).await,
+        None => {
+            let works: Vec<_> = jobs.iter().map(|job| job.work(scheduler)).collect();
+            stream::iter(works).buffered(TOGETHER_MAX).collect().await
+        }
     };
-    join_all(jobs.into_iter().zip(outcomes).map(|(job, outcome)| job.settle(scheduler, outcome))).await
+    let mut settled = Vec::with_capacity(jobs.len());
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        settled.push(job.settle(scheduler, outcome).await);
+    }
+    settled
 }
 
 impl Job {

@@ -39,7 +39,7 @@ const ADDRESS_BYTES_MAX: usize = 4 * 1024;
 /// The longest query, in bytes.
 const QUERY_BYTES_MAX: usize = 2 * 1024;
 /// Headers of a request, at most.
-const HEADERS_MAX: usize = 64;
+pub(super) const HEADERS_MAX: usize = 64;
 /// All of them together, in bytes.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 

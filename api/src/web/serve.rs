@@ -1,6 +1,6 @@
 //! The listener, and an orderly end.
 
-use super::{address::is_trusted, limits::Connections};
+use super::{address::is_trusted, around::HEADERS_MAX, limits::Connections};
 use crate::{config::Network, tls::Identity};
 use anyhow::{Context, Result};
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
@@ -31,8 +31,7 @@ pub const DRAIN_FOR: Duration = Duration::from_secs(5);
 const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head, or be silent between requests.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// The most headers of a request, and the most bytes of them all.
-const HEADERS_MAX: usize = 64;
+/// The most bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long nothing is accepted after that failed: there are too many open files, most likely.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);

@@ -61,13 +61,12 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<Head>, trial:
         let Head { position: head, events: newest } = heads.borrow_and_update().clone();
         while published < head {
             let page;
-            // A page may have held more than the head of then: what it had of these is left out.
-            let new = &newest[newest.partition_point(|event| event.position <= published)..];
-            let events = if new.first().is_some_and(|first| first.position == published + 1) {
-                new
-            } else {
-                page = feed.page(published, BATCH_EVENTS).await?;
-                &page
+            let events = match behind(published, &newest) {
+                Some(events) => events,
+                None => {
+                    page = feed.page(published, BATCH_EVENTS).await?;
+                    &page
+                }
             };
             let Some(last) = events.last() else { break };
             let last = last.position;
@@ -97,6 +96,13 @@ async fn relay(feed: &Feed, bus: &Bus, heads: &mut watch::Receiver<Head>, trial:
             }
         }
     }
+}
+
+/// Those of the sequencer's last events that stand behind `published`; none where others come before them. A page may have held more than
+/// the head of then: what it had of these is left out.
+fn behind(published: u64, newest: &[Envelope]) -> Option<&[Envelope]> {
+    let new = &newest[newest.partition_point(|event| event.position <= published)..];
+    new.first().is_some_and(|first| first.position == published + 1).then_some(new)
 }
 
 /// Makes sure that the stream is there and is ours; says up to where it is filled.
@@ -130,4 +136,31 @@ async fn is_ours(feed: &Feed, bus: &Bus, last: u64, head: u64, trial: &Trial) ->
     };
     let ours = feed.page(last - 1, 1).await?.first().map(|event| event.event_id);
     Ok(stored.is_some() && stored == ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::behind;
+    use nats::Envelope;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    fn event(position: u64) -> Envelope {
+        let id = Uuid::nil();
+        let event = json!({
+            "position": position, "event_id": id, "stream_type": "launch", "stream_id": "a", "sequence": position, "event_type": "repriced",
+            "event_version": 1, "recorded_at": "2026-01-01T00:00:00Z", "command_id": id, "correlation_id": id, "actor": "system", "payload": {},
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn what_is_in_hand_is_published_once_and_without_a_hole() {
+        let newest: Vec<Envelope> = (5..=8).map(event).collect();
+        let positions = |published| behind(published, &newest).map(|events| events.iter().map(|event| event.position).collect::<Vec<_>>());
+        assert_eq!(positions(3), None, "4 is missing: the log has it");
+        assert_eq!(positions(4), Some(vec![5, 6, 7, 8]));
+        assert_eq!(positions(6), Some(vec![7, 8]), "a page had 5 and 6 already");
+        assert_eq!(positions(8), None);
+    }
 }

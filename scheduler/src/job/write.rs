@@ -1,6 +1,6 @@
 //! Says who is written to about an event, and what. Sending is left to the notifications.
 
-use super::NotYet;
+use super::{NotYet, TOGETHER_MAX};
 use crate::{
     Scheduler,
     letter::{Flight, Letter},
@@ -13,7 +13,7 @@ use domain::{
     id::{BookingId, CustomerId, LaunchId, SupplierId},
     launch::{AbortReason, CancelledBy, Event, Launch, Manifest},
 };
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use nats::Envelope;
 use sqlx::PgPool;
@@ -25,12 +25,13 @@ pub(super) async fn write(scheduler: &Scheduler, positions: &[u64]) -> Vec<Resul
         Ok(events) => events.into_iter().map(|event| (event.position, event)).collect::<HashMap<_, _>>(),
         Err(error) => return positions.iter().map(|_| Err(NotYet::because(&error))).collect(),
     };
-    let written = join_all(positions.iter().map(async |position| match happened.get(position) {
+    let written = positions.iter().map(async |position| match happened.get(position) {
         Some(envelope) => about(scheduler, envelope).await,
         None => Err(NotYet(format!("the log has no position {position}"))),
-    }));
+    });
+    let written: Vec<Result<Vec<Written>, NotYet>> = stream::iter(written.collect::<Vec<_>>()).buffered(TOGETHER_MAX).collect().await;
     let mut letters = Vec::new();
-    let outcomes: Vec<_> = written.await.into_iter().map(|written| written.map(|written| letters.extend(written))).collect();
+    let outcomes: Vec<_> = written.into_iter().map(|written| written.map(|written| letters.extend(written))).collect();
     let queued = queue(scheduler, letters).await;
     outcomes.into_iter().map(|outcome| outcome.and_then(|()| queued.as_ref().copied().map_err(NotYet::because))).collect()
 }

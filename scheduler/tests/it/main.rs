@@ -3,6 +3,7 @@
 
 mod abort;
 mod hold;
+mod jobs;
 mod mail;
 mod pay;
 mod trip;

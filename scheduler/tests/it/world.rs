@@ -171,6 +171,12 @@ impl World {
         start(self.scheduler())
     }
 
+    /// A scheduler with one connection to the database, whose statements are planned once, as `astro` has them.
+    pub(crate) async fn on_one_connection(&self) -> Scheduler {
+        let url = format!("{}/{}", self.admin.rsplit_once('/').unwrap().0, self.name);
+        Scheduler { pool: commands::connect_by_key(&url, 1).await.unwrap(), ..self.scheduler() }
+    }
+
     /// A launch with 6 rows of 4 seats at a million dollars each, so many days ahead.
     pub(crate) async fn launch(&self, days_ahead: i64) -> LaunchId {
         let launch = LaunchId(Uuid::new_v4());

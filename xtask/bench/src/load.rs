@@ -12,8 +12,9 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-/// Rows of the largest launch, and its seats.
+/// Rows of the largest launch.
 pub(crate) const ROWS_MAX: usize = 60;
+/// Its seats.
 pub(crate) const SEATS: usize = ROWS_MAX * SEATS_PER_ROW;
 
 /// What a load came to.
