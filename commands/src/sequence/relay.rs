@@ -140,23 +140,23 @@ async fn is_ours(feed: &Feed, bus: &Bus, last: u64, head: u64, trial: &Trial) ->
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::behind;
     use nats::Envelope;
     use serde_json::json;
     use uuid::Uuid;
 
-    fn event(position: u64) -> Envelope {
-        let id = Uuid::nil();
-        let event = json!({
-            "position": position, "event_id": id, "stream_type": "launch", "stream_id": "a", "sequence": position, "event_type": "repriced",
-            "event_version": 1, "recorded_at": "2026-01-01T00:00:00Z", "command_id": id, "correlation_id": id, "actor": "system", "payload": {},
-        });
-        serde_json::from_value(event).unwrap()
-    }
-
     #[test]
     fn what_is_in_hand_is_published_once_and_without_a_hole() {
-        let newest: Vec<Envelope> = (5..=8).map(event).collect();
+        let id = Uuid::nil();
+        let event = |position: u64| {
+            json!({
+                "position": position, "event_id": id, "stream_type": "launch", "stream_id": "a", "sequence": position, "event_type": "repriced",
+                "event_version": 1, "recorded_at": "2026-01-01T00:00:00Z", "command_id": id, "correlation_id": id, "actor": "system", "payload": {},
+            })
+        };
+        let newest: Vec<Envelope> = (5..=8).map(|position| serde_json::from_value(event(position)).unwrap()).collect();
         let positions = |published| behind(published, &newest).map(|events| events.iter().map(|event| event.position).collect::<Vec<_>>());
         assert_eq!(positions(3), None, "4 is missing: the log has it");
         assert_eq!(positions(4), Some(vec![5, 6, 7, 8]));
