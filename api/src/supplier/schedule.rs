@@ -5,7 +5,7 @@ use crate::{
     app::App,
     problem::{Answer, ApiError, Fields},
 };
-use commands::{Ask, Done, Failure, StreamVersion};
+use commands::{Ask, Done, Failure, StoreError, StreamVersion};
 use contract::{
     Destination, LaunchId, Line, Money, Slug, SupplierId,
     fleet::{ScheduleLaunch, Scheduled},
@@ -18,6 +18,7 @@ use domain::{
     spaceport::Spaceport,
     supplier::Supplier,
 };
+use futures::future::try_join_all;
 use jiff::{
     Timestamp,
     civil::{Date, DateTime},
@@ -26,6 +27,8 @@ use jiff::{
 
 /// Launches of one rocket from one place to one destination on one day that can be told apart.
 const SAME_DAY_MAX: u32 = 500;
+/// How many of their slugs are looked at together.
+const LOOKED_AT: u32 = 50;
 
 /// Schedules the launch. Asking again with the same command id gives the same answer.
 pub async fn schedule(app: &App, supplier: SupplierId, form: ScheduleLaunch, ask: &Ask) -> Answer<(Scheduled, StreamVersion)> {
@@ -55,16 +58,28 @@ pub async fn schedule(app: &App, supplier: SupplierId, form: ScheduleLaunch, ask
     Ok((scheduled.ok_or_else(|| ApiError::internal(anyhow::anyhow!("scheduling launch {launch} caused no event")))?, at))
 }
 
-/// Takes the first free slug for the launch.
+/// Takes the first free slug for the launch. They are looked at before one is asked for: a refusal would be recorded, each in an append.
 async fn claim(app: &App, launch: LaunchId, ask: &Ask, slug: impl Fn(u32) -> Slug) -> Answer<Slug> {
-    for n in 1..=SAME_DAY_MAX {
-        let slug = slug(n);
-        let step = ask.step(&format!("slug {slug}"));
-        match app.executor.execute::<SlugClaim>(&slug, slug::Command::Claim { launch }, &step).await {
-            Ok(_) => return Ok(slug),
-            Err(Failure::Refused(slug::Refusal::Taken { .. })) => {}
-            Err(failure) => return Err(failure.into()),
+    // Most often there is no other such launch.
+    let mut numbers = 1..=1;
+    while !numbers.is_empty() {
+        let looks = numbers.clone().map(|n| {
+            let slug = slug(n);
+            async move {
+                let ours = move |claim: &SlugClaim| [SlugClaim::Free, SlugClaim::Claimed { launch }].contains(claim);
+                Ok::<_, StoreError>(app.executor.see::<SlugClaim, _>(&slug, ours).await?.then_some(slug))
+            }
+        });
+        for slug in try_join_all(looks).await?.into_iter().flatten() {
+            let step = ask.step(&format!("slug {slug}"));
+            match app.executor.execute::<SlugClaim>(&slug, slug::Command::Claim { launch }, &step).await {
+                Ok(_) => return Ok(slug),
+                Err(Failure::Refused(slug::Refusal::Taken { .. })) => {}
+                Err(failure) => return Err(failure.into()),
+            }
         }
+        let last = *numbers.end();
+        numbers = last + 1..=(last + LOOKED_AT).min(SAME_DAY_MAX);
     }
     Err(ApiError::field("departs_local", format!("has {SAME_DAY_MAX} such launches already; choose another day")))
 }

@@ -74,6 +74,11 @@ async fn a_supplier_schedules_delays_and_aborts() {
     assert_eq!(scheduled["slug"], "atlas-v-cape-canaveral-station-2029-07-02");
     let second = supplier.ask("/api/supplier/launches", &form).await.ok();
     assert_eq!(second["slug"], "atlas-v-cape-canaveral-station-2029-07-02-2");
+    let third = supplier.ask("/api/supplier/launches", &form).await.ok();
+    assert_eq!(third["slug"], "atlas-v-cape-canaveral-station-2029-07-02-3");
+    let refused = "SELECT count(*) FROM command_log WHERE stream_type = 'slug' AND refusal IS NOT NULL";
+    let refused: i64 = sqlx::query_scalar(refused).fetch_one(&world.servers.pool).await.unwrap();
+    assert_eq!(refused, 0, "slugs that were taken were asked for");
     let launch = scheduled["slug"].as_str().unwrap();
     let page = supplier.get(&format!("/api/supplier/launches/{launch}")).await.ok();
     assert_eq!((page["departure"]["at"].as_str(), page["stale"].as_bool()), (Some("2029-07-02T18:20:00Z"), Some(false)));
