@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,8 @@ const WAITING_PER_PROCESSOR: usize = 4;
 const PORTION: usize = 128;
 /// How often a rest looks whether the rush is over.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How long there have to be fewer before the rush counts as over: their number goes up and down by the millisecond.
+/// How long there have to be fewer before the rush counts as over: their number goes up and down by the millisecond, as many are answered
+/// together.
 const LULL: Duration = Duration::from_millis(25);
 /// How many are a rush here.
 static MANY: LazyLock<usize> =
@@ -24,7 +25,34 @@ static MANY: LazyLock<usize> =
 
 /// How many wait for an answer of this process. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct Rush(Arc<AtomicUsize>);
+pub struct Rush(Arc<Count>);
+
+#[derive(Debug)]
+struct Count {
+    waiting: AtomicUsize,
+    begun: Instant,
+    /// When they were last many: in milliseconds since `begun`, and one more; 0 if they never were.
+    many_at: AtomicU64,
+}
+
+impl Default for Count {
+    fn default() -> Self {
+        Self { waiting: AtomicUsize::default(), begun: Instant::now(), many_at: AtomicU64::default() }
+    }
+}
+
+impl Count {
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// Notes that there are, or were until now, so many.
+    fn note(&self, waiting: usize) {
+        if waiting >= *MANY {
+            self.many_at.store(self.now(), Ordering::Relaxed);
+        }
+    }
+}
 
 /// One who waits, until this is dropped.
 #[derive(Debug)]
@@ -34,14 +62,16 @@ impl Rush {
     /// Counts one more.
     #[must_use]
     pub fn wait(&self) -> Waiting {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.note(self.0.waiting.fetch_add(1, Ordering::Relaxed) + 1);
         Waiting(self.clone())
     }
 
-    /// Whether so many wait that others should not take processors from them.
+    /// Whether so many wait, or did a moment ago, that others should not take processors from them.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= *MANY
+        let many_at = self.0.many_at.load(Ordering::Relaxed);
+        self.0.waiting.load(Ordering::Relaxed) >= *MANY
+            || (many_at > 0 && u128::from(self.0.now().saturating_sub(many_at)) < LULL.as_millis())
     }
 
     /// How many events to take at once, for one who may fall behind and would else take `most`: in a rush it moves on, and leaves the
@@ -66,23 +96,16 @@ impl Rush {
         if !least.is_zero() {
             sleep(least).await;
         }
-        let mut over_at = Instant::now();
-        loop {
-            let now = Instant::now();
-            if self.is_on() {
-                over_at = now + LULL;
-            }
-            if now >= over_at.min(until) {
-                return;
-            }
-            sleep_until(until.min(now + LOOK_EVERY)).await;
+        while self.is_on() && Instant::now() < until {
+            sleep_until(until.min(Instant::now() + LOOK_EVERY)).await;
         }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        let count = &self.0.0;
+        count.note(count.waiting.fetch_sub(1, Ordering::Relaxed));
     }
 }
 
@@ -105,6 +128,17 @@ mod tests {
         assert_eq!(rush.portion(1_000), 1_000);
         let _crowd = rush.crowd();
         assert_eq!([1_000, 10].map(|most| rush.portion(most)), [PORTION, 10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rush_goes_on_while_many_are_answered_together() {
+        let rush = Rush::default();
+        drop(rush.crowd());
+        sleep(LULL / 2).await;
+        assert!(rush.is_on(), "they will be back");
+        drop(rush.wait());
+        sleep(LULL / 2).await;
+        assert!(!rush.is_on(), "one alone is no rush");
     }
 
     #[tokio::test(start_paused = true)]
