@@ -53,15 +53,20 @@ pub struct Feed {
     holes_checked: bool,
 }
 
-const PAGE: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
-    correlation_id, causation_id, actor, payload::text FROM recorded WHERE position > $1 AND position <= $2 ORDER BY position";
+/// Events in the columns that [`envelope`] reads.
+macro_rules! events {
+    ($which:literal) => {
+        concat!(
+            "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
+                correlation_id, causation_id, actor, payload::text FROM recorded ",
+            $which
+        )
+    };
+}
 
-const AT: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
-    correlation_id, causation_id, actor, payload::text FROM recorded WHERE position = ANY($1) ORDER BY position";
-
-const OF_STREAM: &str = "SELECT position, event_id, stream_type, stream_id, sequence, event_type, event_version, recorded_at, command_id, \
-    correlation_id, causation_id, actor, payload::text FROM recorded WHERE stream_type = $1 AND stream_id = $2 AND position > $3 \
-    ORDER BY sequence LIMIT $4";
+const PAGE: &str = events!("WHERE position > $1 AND position <= $2 ORDER BY position");
+const AT: &str = events!("WHERE position = ANY($1) ORDER BY position");
+const OF_STREAM: &str = events!("WHERE stream_type = $1 AND stream_id = $2 AND position > $3 ORDER BY sequence LIMIT $4");
 
 impl Feed {
     /// A feed over the database of the log, and the bus if there is one.

@@ -192,12 +192,14 @@ impl Notifications {
         Ok(first.iter().filter_map(|found| found.get_str("_id").ok()).map(str::to_owned).collect())
     }
 
-    /// Takes those of `ids` that nobody else took. From here on until their outcome is recorded they count as uncertain. Those to people
+    /// Takes those of `ids` that are due and nobody else took. From here on until their outcome is recorded they count as uncertain. Those to people
     /// who were erased are deleted.
-    pub(crate) async fn claim(&self, ids: &[String]) -> mongodb::error::Result<Vec<Claimed>> {
+    pub(crate) async fn claim(&self, ids: &[String], now: Timestamp) -> mongodb::error::Result<Vec<Claimed>> {
         let claim = Uuid::new_v4().to_string();
         let change = doc! { "$set": { "state": UNCERTAIN, "error": "being sent", "claim": &claim }, "$inc": { "attempts": 1 } };
-        self.collection.update_many(doc! { "_id": { "$in": ids }, "state": PENDING }, change).await?;
+        // Since they were looked up another process may have tried one and put it off.
+        let due = doc! { "_id": { "$in": ids }, "state": PENDING, "next_try_at": { "$lte": mongo::moment(now) } };
+        self.collection.update_many(due, change).await?;
         let taken = self.collection.find(doc! { "_id": { "$in": ids }, "claim": claim }).sort(doc! { "next_try_at": 1 });
         let taken: Vec<Document> = taken.await?.try_collect().await?;
         let mut claimed = Vec::with_capacity(taken.len());

@@ -49,7 +49,7 @@ async fn send_some(
     clock: &dyn Clock,
     stop: &CancellationToken,
 ) -> mongodb::error::Result<()> {
-    let mut claimed = notifications.claim(ids).await?.into_iter();
+    let mut claimed = notifications.claim(ids, clock.now()).await?.into_iter();
     let (mut sent, mut settled) = (Vec::new(), Ok(()));
     while settled.is_ok() && !stop.is_cancelled() && claimed.len() > 0 {
         let tried = claimed.by_ref().take(SENT_AT_ONCE).map(async |claimed| (send(&claimed, mailer, addresses).await, claimed));
