@@ -151,7 +151,9 @@ impl Desk {
         let mut rates = Vec::new();
         for _ in 0..runs {
             astro.at_rest().await?;
-            rates.push(self.sell_all(CLIENTS, None).await?.per_second);
+            let load = self.sell_all(CLIENTS, None).await?;
+            eprintln!("  {:.0} commands/s without views", load.per_second);
+            rates.push(load.per_second);
         }
         for projection in Projection::ALL {
             projections::resume(&databases, projection).await?;
@@ -167,6 +169,7 @@ pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Re
         astro.at_rest().await?;
         yardsticks.push(pgbench::inserts_per_second(&options.pgbench, astro.database_url(), CLIENTS, RUN).await?);
         let load = desk.sell_all(CLIENTS, None).await?;
+        eprintln!("  {:.0} commands/s", load.per_second);
         rates.push(load.per_second);
         full.extend(load.latencies);
     }
