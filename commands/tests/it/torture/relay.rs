@@ -6,13 +6,14 @@ use crate::{
     own_nats::OwnNats,
     world::{PATIENCE, World, ask, take, until, world},
 };
-use commands::{Executor, guards::Guards};
+use commands::{Executor, Wake, guards::Guards, sequence};
 use futures::StreamExt;
-use nats::{Bus, Feed, Follower};
+use nats::{Bus, Feed, Follower, Rush};
 use rand::{Rng, rngs::StdRng};
 use sqlx::Executor as _;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(super) async fn open(world: &World) -> Executor {
@@ -176,6 +177,46 @@ async fn the_stream_is_the_log_and_no_other(world: &World, guards: Guards) -> Ve
     }
     world.end_bus(&bus).await;
     if strangers == 0 { Ok(()) } else { Err(format!("{strangers} events of the stream are not those of the log")) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_stood_still_leaves_the_stream_of_its_successor_alone() {
+    /// Longer than a relay looks at its stream, and longer than a successor looks at the lease.
+    const WATCHED: Duration = Duration::from_secs(3);
+    world(async |world| {
+        log_of(world, 40).await;
+        let executor = world.executor();
+        let bus = world.bus().await;
+        let (stand, standing) = tokio::sync::oneshot::channel::<()>();
+        let (go, going) = std::sync::mpsc::channel::<()>();
+        let stop = CancellationToken::new();
+        let first = std::thread::spawn({
+            let (url, bus, stop) = (world.url.clone(), bus.clone(), stop.clone());
+            move || {
+                // All it does is on one thread, so all of it stands still.
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+                    let pool = commands::connect(&url, 4).await.unwrap();
+                    let sequencing = tokio::spawn(sequence::run(pool, Some(bus), Wake::new(), Rush::default(), stop));
+                    standing.await.unwrap();
+                    going.recv().unwrap();
+                    sequencing.await.unwrap().unwrap();
+                });
+            }
+        });
+        until("the stream is filled", async || bus.head().await.unwrap() == Some(40)).await;
+        stand.send(()).unwrap();
+        let successor = world.sequence_with(Guards::default(), Some(bus.clone()));
+        executor.execute::<Cabin>(&Id(1), take("later"), &ask()).await.unwrap();
+        until("the successor has published", async || bus.head().await.unwrap() == Some(41)).await;
+        go.send(()).unwrap();
+        let lost = async { while bus.head().await.unwrap() == Some(41) {} };
+        assert!(timeout(WATCHED, lost).await.is_err(), "the stream was made anew");
+        stop.cancel();
+        tokio::task::spawn_blocking(|| first.join().unwrap()).await.unwrap();
+        successor.stop().await;
+        world.end_bus(&bus).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
