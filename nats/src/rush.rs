@@ -31,25 +31,26 @@ pub struct Rush(Arc<Count>);
 struct Count {
     waiting: AtomicUsize,
     begun: Instant,
-    /// When they were last many: in milliseconds since `begun`, and one more; 0 if they never were.
-    many_at: AtomicU64,
+    /// Until when the rush lasts though they are fewer: in milliseconds since `begun`.
+    until: AtomicU64,
 }
 
 impl Default for Count {
     fn default() -> Self {
-        Self { waiting: AtomicUsize::default(), begun: Instant::now(), many_at: AtomicU64::default() }
+        Self { waiting: AtomicUsize::default(), begun: Instant::now(), until: AtomicU64::default() }
     }
 }
 
 impl Count {
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    /// In milliseconds since `begun`.
+    fn at(&self, moment: Instant) -> u64 {
+        u64::try_from((moment - self.begun).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Notes that there are, or were until now, so many.
     fn note(&self, waiting: usize) {
         if waiting >= *MANY {
-            self.many_at.store(self.now(), Ordering::Relaxed);
+            self.until.store(self.at(Instant::now() + LULL), Ordering::Relaxed);
         }
     }
 }
@@ -69,9 +70,8 @@ impl Rush {
     /// Whether so many wait, or did a moment ago, that others should not take processors from them.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        let many_at = self.0.many_at.load(Ordering::Relaxed);
-        self.0.waiting.load(Ordering::Relaxed) >= *MANY
-            || (many_at > 0 && u128::from(self.0.now().saturating_sub(many_at)) < LULL.as_millis())
+        let count = &self.0;
+        count.waiting.load(Ordering::Relaxed) >= *MANY || count.at(Instant::now()) < count.until.load(Ordering::Relaxed)
     }
 
     /// How many events to take at once, for one who may fall behind and would else take `most`: in a rush it moves on, and leaves the

@@ -192,8 +192,8 @@ impl Notifications {
         Ok(first.iter().filter_map(|found| found.get_str("_id").ok()).map(str::to_owned).collect())
     }
 
-    /// Takes those of `ids` that are due and nobody else took. From here on until their outcome is recorded they count as uncertain. Those to people
-    /// who were erased are deleted.
+    /// Takes those of `ids` that are due and nobody else took. From here on until their outcome is recorded they count as uncertain. Those
+    /// to people who were erased are deleted.
     pub(crate) async fn claim(&self, ids: &[String], now: Timestamp) -> mongodb::error::Result<Vec<Claimed>> {
         let claim = Uuid::new_v4().to_string();
         let change = doc! { "$set": { "state": UNCERTAIN, "error": "being sent", "claim": &claim }, "$inc": { "attempts": 1 } };
