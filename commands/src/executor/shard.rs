@@ -25,7 +25,7 @@ use std::{
 };
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -35,12 +35,6 @@ const LOAD_STREAMS_MAX: usize = 64;
 const RECENT_COMMANDS_MAX: usize = 4_096;
 /// How long an append may take before its outcome counts as unknown.
 const APPEND_WAIT_MAX: Duration = Duration::from_secs(10);
-/// After an append of so many commands the shard rests: they come more quickly than they can be written one by one.
-const FEW_COMMANDS: usize = 4;
-/// How long it rests, so that more of them share the next append, which costs as much as ten commands more in it.
-const REST: Duration = Duration::from_millis(3);
-/// With so many it waits for no more.
-const ENOUGH_COMMANDS: usize = 32;
 /// The longest pause before a command is decided again.
 const PAUSE_MAX: Duration = Duration::from_millis(64);
 /// How often in a row the store may fail for a command before its caller is told.
@@ -123,8 +117,6 @@ pub(super) struct Shard {
     /// Commands whose twin is flying.
     twins: Vec<Box<dyn Job>>,
     recent: Recent,
-    /// Until when no append of few commands begins.
-    rest_until: Instant,
 }
 
 impl Shard {
@@ -148,7 +140,6 @@ impl Shard {
             flying: HashSet::new(),
             twins: Vec::new(),
             recent: Recent::default(),
-            rest_until: Instant::now(),
         }
     }
 
@@ -170,9 +161,6 @@ impl Shard {
                 (batch, appended, connection) = async { match &mut self.writing { Some(writing) => writing.await, None => std::future::pending().await } } => {
                     self.writing = None;
                     self.connection = connection;
-                    if batch.jobs.len() >= FEW_COMMANDS {
-                        self.rest_until = Instant::now() + REST;
-                    }
                     if matches!(&appended, Appended::Except(stale) if stale.is_empty()) {
                         // What was decided on top of it is sound: it is on its way before anyone is answered.
                         self.start_write();
@@ -194,7 +182,6 @@ impl Shard {
                         }
                     }
                 }
-                () = sleep_until(self.rest_until), if self.writing.is_none() && !self.next.jobs.is_empty() => {}
                 _ = sweep.tick() => self.sweep(Instant::now()),
             }
         }
@@ -268,9 +255,6 @@ impl Shard {
 
     fn start_write(&mut self) {
         if self.writing.is_some() {
-            return;
-        }
-        if (1..ENOUGH_COMMANDS).contains(&self.next.jobs.len()) && Instant::now() < self.rest_until {
             return;
         }
         let kept = self.connection.take();

@@ -79,27 +79,6 @@ async fn many_commands_share_one_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_that_keep_coming_share_appends() {
-    const AT_ONCE: usize = 8;
-    const EACH: usize = 50;
-    world(async |world| {
-        let executor = world.executor();
-        executor.execute::<Cabin>(&Id(1), Command::Open { seats: 1_000 }, &ask()).await.unwrap();
-        join_all((0..AT_ONCE).map(async |who| {
-            for n in 0..EACH {
-                executor.execute::<Cabin>(&Id(1), Command::Take { who: format!("{who}-{n}") }, &ask()).await.unwrap();
-            }
-        }))
-        .await;
-        let appends = world.count("SELECT count(DISTINCT xid) - 1 FROM events").await;
-        // Without a rest one half would be decided while the other is written: four in each append.
-        let commands = world.count("SELECT count(*) - 1 FROM events").await;
-        assert!(appends * 5 < commands, "{appends} appends of {commands} commands");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_waits_for_the_commit_it_depends_on() {
     world(async |world| {
         let executor = world.executor();

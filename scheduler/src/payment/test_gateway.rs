@@ -9,13 +9,9 @@ use sqlx::PgPool;
 use std::{
     collections::HashSet,
     sync::{Arc, PoisonError},
-    time::Duration,
 };
-use tokio::{sync::oneshot, time::sleep};
+use tokio::sync::oneshot;
 use uuid::Uuid;
-
-/// How long payments are gathered where they keep coming together.
-const REST: Duration = Duration::from_millis(3);
 
 /// How the provider behaves for a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +44,8 @@ pub struct TestGateway {
     pool: PgPool,
     /// Payments to be kept, gathered while others are being written: each write waits for the disk.
     gathered: Arc<std::sync::Mutex<Vec<Gathered>>>,
-    /// Whoever has the turn writes what all have gathered; holds how many the last one wrote.
-    turn: Arc<tokio::sync::Mutex<usize>>,
+    /// Whoever has the turn writes what all have gathered.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A payment as the provider keeps it.
@@ -87,16 +83,12 @@ impl TestGateway {
     async fn keep(&self, fresh: Kept) -> Result<bool, GatewayError> {
         let (reply, known) = oneshot::channel();
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner).push((fresh, reply));
-        let mut last = self.turn.lock().await;
-        if *last > 1 && !self.gathered.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            sleep(REST).await;
-        }
+        let turn = self.turn.lock().await;
         let gathered = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
         if !gathered.is_empty() {
-            *last = gathered.len();
             self.write(gathered).await;
         }
-        drop(last);
+        drop(turn);
         known.await.map_err(|_| GatewayError::Unknown("whoever was writing has gone".to_owned()))?
     }
 
