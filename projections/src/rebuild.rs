@@ -180,7 +180,11 @@ pub async fn roll_back(databases: &Databases, name: ViewName) -> Result<u32, Reb
     let claim = Claim::take(&*store, name.view).await?;
     let mut making = Making::new(databases, name, &*store, claim);
     let outcome = making.back().await;
-    making.claim.give_back().await?;
+    if making.shown_at.is_some() {
+        making.end(outcome.as_ref().err().map_or_else(String::new, |fault| chain(fault))).await?;
+    } else {
+        making.claim.give_back().await?;
+    }
     outcome
 }
 

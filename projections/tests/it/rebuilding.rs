@@ -98,6 +98,7 @@ async fn a_view_is_rebuilt_while_seats_are_sold_and_then_taken_back() {
         // The old version has been left alone since; going back to it catches it up first.
         let name: ViewName = "customer.launches".parse().unwrap();
         assert_eq!(projections::roll_back(&world.databases, name).await.unwrap(), 1);
+        assert!(world.status().await.iter().all(|view| view.rebuild.is_none()), "something is said to have failed");
         assert_eq!(sold().await, 80);
         world.book(0, 200, "5A").await;
         world.settle().await;
