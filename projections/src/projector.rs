@@ -206,6 +206,16 @@ impl Projector<'_> {
         // In this order: the log only grows, so what is beyond its head now was not read from it.
         let standings = store.standings().await?;
         let head = databases.feed.head().await?;
+        let known = |view: &&'static str| Some((*view, standings.get(*view)?));
+        // Once the log is as far, positions would not tell any more that a view has read another one.
+        let ahead = projection.views().iter().filter_map(known).flat_map(|(view, standing)| {
+            let ahead = standing.positions.iter().filter(|(_, positions)| positions.most() > head);
+            ahead.map(move |(version, positions)| Changes::beyond_any_log(Table { view, version: *version }, *positions))
+        });
+        let ahead: Vec<Changes> = ahead.collect();
+        if !ahead.is_empty() {
+            store.write(Some(assignment.epoch), &ahead).await?;
+        }
         let mut lanes = Vec::new();
         for view in projection.views() {
             let missing = || StoreFault::Missing(format!("{projection}.{view}"));

@@ -45,13 +45,13 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
                     let (lag_events, lag_ms) = lag(&databases.feed, standing.position(), head, now).await?;
                     let partition = |partition: u8| PartitionStatus {
                         partition,
-                        position: standing.positions().of(partition),
+                        position: standing.positions().of(partition).min(head),
                         holder: sharing.holders.get(usize::from(partition)).copied().flatten(),
                     };
                     ProjectionStatus {
                         version: standing.version,
                         previous: standing.previous,
-                        position: standing.position(),
+                        position: standing.position().min(head),
                         lag_events,
                         lag_ms,
                         parked,

@@ -85,6 +85,14 @@ pub struct Changes {
     pub positions: Positions,
 }
 
+impl Changes {
+    /// That a view which had read up to `behind` is further than any log will ever be: only a rebuild leads on from there.
+    pub(crate) fn beyond_any_log(table: Table, behind: Positions) -> Self {
+        let positions = Positions::all(i64::MAX.unsigned_abs());
+        Self { table, rows: Vec::new(), lines: Vec::new(), parked: Vec::new(), taken_up: Vec::new(), behind, positions }
+    }
+}
+
 /// A stream that is set aside in a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
