@@ -265,7 +265,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str, discard: bool) -> Result<bool, StoreFault>;
 }
 
-/// Positions are counted from 1 and never come near what a signed number holds.
+/// Positions are counted from 1 and never beyond what a signed number holds; the last of those is [`Changes::beyond_any_log`].
 pub(crate) fn signed(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
