@@ -6,7 +6,7 @@ use crate::{
 };
 use domain::{Decider, UnknownEvent, upcast};
 use sqlx::{
-    PgConnection, PgPool, Row,
+    Connection, PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
@@ -19,6 +19,9 @@ use uuid::Uuid;
 
 /// How long a request waits for a connection before it is told that the store cannot answer.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a connection that nobody uses is taken to work. One that is older is asked first, and replaced if it does not answer: after a restart
+/// of Postgres none works, and each would fail a request.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How many statements each connection keeps prepared.
 const PREPARED_MAX: usize = 200;
 
@@ -96,6 +99,14 @@ async fn connect_with(url: &str, connections: u32, settings: &[(&str, &str)]) ->
         .max_connections(connections)
         .acquire_timeout(CONNECTION_WAIT_MAX)
         .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
 }
