@@ -5,7 +5,7 @@ use crate::{
     View,
     partitions::{Partitions, Positions},
     recorded::{Read, Recorded},
-    store::{Changes, Parked, Row, Store, StoreFault, Stored, Table},
+    store::{Changes, Parked, Place, Row, Store, StoreFault, Stored, Table},
 };
 use contract::finance::JournalLine;
 use jiff::Timestamp;
@@ -39,6 +39,8 @@ pub(crate) trait AnyLane: Send {
     fn begin(&mut self);
     /// Folds the events of the batch that are new to it; the batch ends at `up_to`.
     async fn fold(&mut self, store: &dyn Store, batch: &[Read], up_to: u64) -> Result<(), StoreFault>;
+    /// Notes the last event of what it has folded, whether it was one of its own or not.
+    fn note(&mut self, last: Place);
     /// The streams set aside, with the event that failed.
     fn aside(&self) -> Vec<(String, u64)>;
     /// Folds the past events of a stream that was set aside, but for the one at `without`. It stays aside if one fails again.
@@ -66,6 +68,7 @@ pub(crate) struct Lane<V> {
     positions: Positions,
     /// Up to where it has handed out what is to be written.
     taken: Positions,
+    last: Option<Place>,
     cache: HashMap<String, Slot<V>>,
     dirty: Vec<String>,
     lines: Vec<JournalLine>,
@@ -85,6 +88,7 @@ impl<V: View> Lane<V> {
             owned: Partitions::NONE,
             positions: Positions::default(),
             taken: Positions::default(),
+            last: None,
             cache: HashMap::new(),
             dirty: Vec::new(),
             lines: Vec::new(),
@@ -244,6 +248,10 @@ impl<V: View> AnyLane for Lane<V> {
         Ok(())
     }
 
+    fn note(&mut self, last: Place) {
+        self.last = Some(last);
+    }
+
     async fn replay(&mut self, store: &dyn Store, stream_id: &str, past: &[Read], without: Option<u64>) -> Result<(), StoreFault> {
         self.aside.remove(stream_id);
         let seen = self.positions.of(partition(stream_id));
@@ -282,6 +290,7 @@ impl<V: View> AnyLane for Lane<V> {
             taken_up: std::mem::take(&mut self.taken_up),
             behind: std::mem::replace(&mut self.taken, self.positions),
             positions: self.positions,
+            last: self.last.take(),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     recorded::Read,
     sharing::{Assignment, Membership},
     status::measure,
-    store::{Changes, Store, StoreFault, Table},
+    store::{Changes, Place, Store, StoreFault, Table},
 };
 use futures::future::try_join_all;
 use nats::{Bus, Envelope, FeedError, feed::PAGE_EVENTS_MAX, partition};
@@ -158,13 +158,14 @@ impl Projector<'_> {
                 Some(deliver) => deliver(batch),
                 None => batch,
             };
-            let Some(up_to) = batch.iter().map(|event| event.position).max() else {
+            let Some(last) = batch.iter().max_by_key(|event| event.position).map(Place::from) else {
                 // An older log may have been put back meanwhile, which opening finds out.
                 if after > databases.feed.head().await? {
                     return Ok(());
                 }
                 continue;
             };
+            let up_to = last.position;
             if !dense(&batch, after, up_to) && databases.trial.guards.holes {
                 return Err(Fault::Hole(after));
             }
@@ -172,6 +173,7 @@ impl Projector<'_> {
             let is_full = batch.len() == most;
             let batch = read(batch, &lanes);
             try_join_all(lanes.iter_mut().map(|lane| lane.fold(store, &batch, up_to))).await?;
+            lanes.iter_mut().for_each(|lane| lane.note(last));
             let changes: Vec<Changes> = lanes.iter_mut().map(|lane| lane.take()).collect::<Result<_, _>>()?;
             let folded = began.elapsed();
             databases.trial.reach(Step::Folded);
@@ -203,13 +205,17 @@ impl Projector<'_> {
     async fn open(&self) -> Result<Vec<Box<dyn AnyLane>>, Fault> {
         let Self { projection, databases, store, assignment, .. } = *self;
         store.begin(assignment.epoch).await?;
-        // In this order: the log only grows, so what is beyond its head now was not read from it.
+        // In this order: the log only grows, so what it does not have now was not read from it.
         let standings = store.standings().await?;
+        let places: Vec<Place> = standings.values().flat_map(|standing| standing.last.values().copied()).collect();
+        let positions: BTreeSet<u64> = places.iter().map(|place| place.position).collect();
+        let log: Vec<Place> = databases.feed.at(&positions.into_iter().collect::<Vec<_>>()).await?.iter().map(Place::from).collect();
         let head = databases.feed.head().await?;
         let known = |view: &&'static str| Some((*view, standings.get(*view)?));
-        // Once the log is as far, positions would not tell any more that a view has read another one.
+        // Noted for good: once the log is as far, positions would not tell any more that a view has read another one.
         let ahead = projection.views().iter().filter_map(known).flat_map(|(view, standing)| {
-            let ahead = standing.positions.iter().filter(|(_, positions)| positions.most() > head);
+            let elsewhere = |version: &u32| standing.last.get(version).is_some_and(|place| !log.contains(place));
+            let ahead = standing.positions.iter().filter(move |(version, positions)| positions.most() > head || elsewhere(version));
             ahead.map(move |(version, positions)| Changes::beyond_any_log(Table { view, version: *version }, *positions))
         });
         let ahead: Vec<Changes> = ahead.collect();
@@ -220,10 +226,10 @@ impl Projector<'_> {
         for view in projection.views() {
             let missing = || StoreFault::Missing(format!("{projection}.{view}"));
             let standing = standings.get(*view).ok_or_else(missing)?;
-            if standing.positions().most() > head {
+            let table = Table { view, version: standing.version };
+            if ahead.iter().any(|changes| changes.table == table) {
                 return Err(Fault::Ahead(ViewName { projection, view }));
             }
-            let table = Table { view, version: standing.version };
             let mut lane = projection.lane(table, databases.trial.guards).ok_or_else(missing)?;
             lane.open(assignment.owned, standing.positions(), &store.parked(table).await?);
             lanes.push(lane);

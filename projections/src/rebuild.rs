@@ -9,7 +9,7 @@ use crate::{
     projector::chain,
     recorded::Read,
     sharing::{HEARD_WITHIN, heard_by_all},
-    store::{Standing, Store, StoreFault, Stored, Table},
+    store::{Place, Standing, Store, StoreFault, Stored, Table},
 };
 use contract::operations::RebuildProgress;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -392,6 +392,9 @@ impl<'a> Making<'a> {
             (self.shown.done, self.shown.seconds_left) = (last, seconds_left.map(|seconds| seconds.ceil() as u64));
             self.show("reading").await;
         }
+        if let Some(last) = feed.at(&[total]).await?.first() {
+            lane.note(last.into());
+        }
         self.write(lane).await
     }
 
@@ -409,9 +412,10 @@ impl<'a> Making<'a> {
     async fn catch_up(&self, lane: &mut dyn AnyLane) -> Result<(), RebuildFault> {
         loop {
             let page = self.databases.feed.page(lane.position(), PAGE_EVENTS_MAX).await?;
-            let Some(last) = page.last().map(|event| event.position) else { return Ok(()) };
+            let Some(last) = page.last().map(Place::from) else { return Ok(()) };
             let events: Vec<Read> = page.into_iter().filter(|event| lane.wants(event)).map(Read::new).collect();
-            lane.fold(self.store, &events, last).await?;
+            lane.fold(self.store, &events, last.position).await?;
+            lane.note(last);
             self.write(lane).await?;
         }
     }

@@ -17,6 +17,7 @@ use crate::{
 };
 use contract::{finance::JournalLine, operations::RebuildProgress};
 use jiff::Timestamp;
+use nats::Envelope;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -66,6 +67,21 @@ pub struct Stored {
     pub columns: serde_json::Value,
 }
 
+/// An event by its place in the log. Another log has another event there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its position.
+    pub position: u64,
+    /// Its id.
+    pub event_id: Uuid,
+}
+
+impl From<&Envelope> for Place {
+    fn from(event: &Envelope) -> Self {
+        Self { position: event.position, event_id: event.event_id }
+    }
+}
+
 /// What a batch of events does to a view.
 #[derive(Debug)]
 pub struct Changes {
@@ -83,13 +99,15 @@ pub struct Changes {
     pub behind: Positions,
     /// Up to where it has read with this; 0 for the same.
     pub positions: Positions,
+    /// The last event it has read with this; none for the same.
+    pub last: Option<Place>,
 }
 
 impl Changes {
     /// That a view which had read up to `behind` is further than any log will ever be: only a rebuild leads on from there.
     pub(crate) fn beyond_any_log(table: Table, behind: Positions) -> Self {
         let positions = Positions::all(i64::MAX.unsigned_abs());
-        Self { table, rows: Vec::new(), lines: Vec::new(), parked: Vec::new(), taken_up: Vec::new(), behind, positions }
+        Self { table, rows: Vec::new(), lines: Vec::new(), parked: Vec::new(), taken_up: Vec::new(), behind, positions, last: None }
     }
 }
 
@@ -125,6 +143,8 @@ pub struct Standing {
     pub latest: u32,
     /// How far each version is.
     pub positions: BTreeMap<u32, Positions>,
+    /// An event that each version has read, of late: what tells its log from another. None of versions that have read nothing since this is noted.
+    pub last: BTreeMap<u32, Place>,
     /// Until when a rebuild has the right to go on.
     pub rebuilding_until: Option<Timestamp>,
     /// How far the last rebuild is, or was when it ended.

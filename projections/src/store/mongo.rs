@@ -2,7 +2,7 @@
 //! cannot be, after them. Everything about the views themselves is in one document, so that each change of it is one step.
 
 use super::{
-    Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed,
+    Changes, Member, Parked, Place, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed,
     together::{Outcome, Together},
     unsigned,
 };
@@ -89,6 +89,15 @@ struct Entry {
     views: BTreeMap<String, ViewEntry>,
     /// By table, then by partition; a key is text in BSON.
     positions: BTreeMap<String, BTreeMap<String, i64>>,
+    /// By table.
+    #[serde(default)]
+    last: BTreeMap<String, LastEntry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LastEntry {
+    position: i64,
+    event: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -278,8 +287,8 @@ impl MongoStore {
     /// The update of the positions; none where nothing has moved.
     fn moved(&self, fence: Option<u64>, changes: &[Changes]) -> Option<Document> {
         let mut query = one();
-        let mut further = Document::new();
-        for Changes { table, behind, positions, .. } in changes {
+        let (mut further, mut now) = (Document::new(), Document::new());
+        for Changes { table, behind, positions, last, .. } in changes {
             // A version that was thrown away does not come back, and what was put back is read again: all of its partitions are as old.
             match behind.0.iter().enumerate().find(|(_, at)| **at > 0).filter(|_| self.trial.guards.in_turn) {
                 Some((partition, at)) => query.insert(format!("positions.{table}.{partition}"), doc! { "$gte": signed(*at) }),
@@ -287,11 +296,18 @@ impl MongoStore {
             };
             let moved = positions.0.iter().enumerate().filter(|(_, at)| **at > 0);
             further.extend(moved.map(|(partition, at)| (format!("positions.{table}.{partition}"), Bson::Int64(signed(*at)))));
+            if let Some(Place { position, event_id }) = last {
+                now.insert(format!("last.{table}"), doc! { "position": signed(*position), "event": event_id.to_string() });
+            }
         }
         if let Some(epoch) = fence.filter(|_| self.trial.guards.fence) {
             query.insert("epoch", signed(epoch));
         }
-        (!further.is_empty()).then(|| doc! { "q": query, "u": { "$max": further } })
+        let mut change = doc! { "$max": further };
+        if !now.is_empty() {
+            change.insert("$set", now);
+        }
+        (!change.get_document("$max").is_ok_and(Document::is_empty)).then(|| doc! { "q": query, "u": change })
     }
 
     async fn write_positions(&self, fence: Option<u64>, changes: &[Changes]) -> Result<(), StoreFault> {
@@ -458,17 +474,17 @@ impl Store for MongoStore {
     }
 
     async fn standings(&self) -> Result<HashMap<String, Standing>, StoreFault> {
-        let Entry { views, positions: all, .. } = self.entry().await?;
+        let Entry { views, positions: all, last, .. } = self.entry().await?;
         let version = |version: i64| u32::try_from(version).unwrap_or_default();
         let standing = |(view, entry): (String, ViewEntry)| {
-            let of_view = |(table, at): (&String, &BTreeMap<String, i64>)| {
-                Some((table.strip_prefix(&view)?.strip_prefix("_v")?.parse().ok()?, positions(at)))
-            };
+            let of_view = |table: &str| table.strip_prefix(&view)?.strip_prefix("_v")?.parse().ok();
+            let place = |at: &LastEntry| Some(Place { position: unsigned(at.position), event_id: at.event.parse().ok()? });
             let standing = Standing {
                 version: version(entry.version),
                 previous: entry.previous.map(version),
                 latest: version(entry.latest),
-                positions: all.iter().filter_map(of_view).collect(),
+                positions: all.iter().filter_map(|(table, at)| Some((of_view(table)?, positions(at)))).collect(),
+                last: last.iter().filter_map(|(table, at)| Some((of_view(table)?, place(at)?))).collect(),
                 rebuilding_until: entry.rebuilding_until.map(moment),
                 rebuild: entry.rebuild.map(|progress| RebuildProgress {
                     version: version(progress.version),
@@ -567,13 +583,14 @@ impl Store for MongoStore {
         let change = doc! {
             "$max": { format!("views.{}.latest", table.view): i64::from(table.version) },
             "$set": { format!("positions.{table}"): at_zero() },
+            "$unset": { format!("last.{table}"): "" },
         };
         self.standing().update_one(one(), change).await?;
         Ok(())
     }
 
     async fn discard(&self, table: Table) -> Result<(), StoreFault> {
-        self.standing().update_one(one(), doc! { "$unset": { format!("positions.{table}"): "" } }).await?;
+        self.standing().update_one(one(), doc! { "$unset": { format!("positions.{table}"): "", format!("last.{table}"): "" } }).await?;
         self.parked_streams().delete_many(doc! { "table": table.to_string() }).await?;
         self.database.collection::<Document>(&table.to_string()).drop().await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! Views in one schema of Postgres: documents, the journal's lines and positions in one transaction.
 
-use super::{Changes, Member, Parked, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
+use super::{Changes, Member, Parked, Place, Row, Sharing, Standing, Store, StoreFault, Stored, Table, signed, unsigned};
 use crate::{
     Column,
     guards::{Guards, Step, Trial},
@@ -50,7 +50,8 @@ impl PostgresStore {
         let Table { view, version } = table;
         run(connection, &format!("SELECT operations.make_version('{schema}', '{view}', {version})")).await?;
         sqlx::query(&format!(
-            "INSERT INTO {schema}.positions (view, version) VALUES ($1, $2) ON CONFLICT (view, version) DO UPDATE SET positions = DEFAULT"
+            "INSERT INTO {schema}.positions (view, version) VALUES ($1, $2) ON CONFLICT (view, version) \
+             DO UPDATE SET (positions, last_position, last_event) = (DEFAULT, NULL, NULL)"
         ))
         .bind(view)
         .bind(version as i32)
@@ -115,7 +116,12 @@ fn lines_as_json(lines: &[JournalLine]) -> Value {
 
 /// How far the views are, as a JSON array of records.
 fn positions_as_json(changes: &[Changes]) -> Value {
-    let record = |Changes { table, behind, positions, .. }: &Changes| json!({ "view": table.view, "version": table.version, "behind": behind.0, "positions": positions.0 });
+    let record = |Changes { table, behind, positions, last, .. }: &Changes| {
+        json!({
+            "view": table.view, "version": table.version, "behind": behind.0, "positions": positions.0,
+            "last_position": last.map(|place| place.position), "last_event": last.map(|place| place.event_id),
+        })
+    };
     Value::Array(changes.iter().map(record).collect())
 }
 
@@ -176,7 +182,7 @@ impl Store for PostgresStore {
     async fn standings(&self) -> Result<HashMap<String, Standing>, StoreFault> {
         let Self { schema, .. } = self;
         let rows = sqlx::query(&format!(
-            "SELECT v.view, v.version, v.previous, v.latest, v.rebuilding_until, v.rebuild, p.version, p.positions \
+            "SELECT v.view, v.version, v.previous, v.latest, v.rebuilding_until, v.rebuild, p.version, p.positions, p.last_position, p.last_event \
              FROM {schema}.views v JOIN {schema}.positions p ON p.view = v.view"
         ))
         .fetch_all(&self.pool)
@@ -191,11 +197,16 @@ impl Store for PostgresStore {
                 previous: row.try_get::<Option<i32>, _>(2)?.map(i32::unsigned_abs),
                 latest: number(3)?,
                 positions: BTreeMap::new(),
+                last: BTreeMap::new(),
                 rebuilding_until: row.try_get::<Option<Moment>, _>(4)?.map(Timestamp::from),
                 rebuild: row.try_get::<Option<Json<RebuildProgress>>, _>(5)?.map(|Json(progress)| progress),
             };
             let positions: Positions = row.try_get::<Vec<i64>, _>(7)?.into_iter().map(unsigned).collect();
-            standings.entry(view).or_insert(fresh).positions.insert(number(6)?, positions);
+            let last = row.try_get::<Option<i64>, _>(8)?.zip(row.try_get(9)?);
+            let standing = standings.entry(view).or_insert(fresh);
+            let version = number(6)?;
+            standing.positions.insert(version, positions);
+            standing.last.extend(last.map(|(position, event_id)| (version, Place { position: unsigned(position), event_id })));
         }
         Ok(standings)
     }
@@ -287,8 +298,10 @@ impl Store for PostgresStore {
         let moved = sqlx::query(&format!(
             "WITH fence AS MATERIALIZED (SELECT FROM {schema}.sharing WHERE epoch = $2 FOR SHARE) \
              UPDATE {schema}.positions known SET positions = ( \
-                SELECT array_agg(greatest(was, now) ORDER BY n) FROM unnest(known.positions, moved.positions) WITH ORDINALITY both_of(was, now, n)) \
-             FROM jsonb_to_recordset($1) AS moved(view text, version int, behind bigint[], positions bigint[]) \
+                SELECT array_agg(greatest(was, now) ORDER BY n) FROM unnest(known.positions, moved.positions) WITH ORDINALITY both_of(was, now, n)), \
+                last_position = coalesce(moved.last_position, known.last_position), last_event = coalesce(moved.last_event, known.last_event) \
+             FROM jsonb_to_recordset($1) AS moved(view text, version int, behind bigint[], positions bigint[], \
+                last_position bigint, last_event uuid) \
              WHERE known.view = moved.view AND known.version = moved.version AND ($2 IS NULL OR EXISTS (SELECT FROM fence)) {in_turn}"
         ))
         .bind(Json(positions_as_json(changes)))

@@ -317,6 +317,45 @@ async fn a_view_that_is_ahead_of_the_log_says_so_until_it_is_rebuilt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_grew_as_long_as_the_one_before_is_not_taken_for_it() {
+    world(async |world| {
+        world.catalogue(3).await;
+        world.book(1, 9, "1A").await;
+        let running = world.project_all();
+        world.settle().await;
+        for running in running {
+            running.stop().await;
+        }
+        // As if an older log had been put back and sold on, and the projectors had stood still meanwhile.
+        let mut other = world.pool.begin().await.unwrap();
+        other.execute("ALTER TABLE events DISABLE TRIGGER USER").await.unwrap();
+        let last = "UPDATE events SET event_id = gen_random_uuid() WHERE id = (SELECT event_row FROM log ORDER BY position DESC LIMIT 1)";
+        assert_eq!(other.execute(last).await.unwrap().rows_affected(), 1);
+        other.execute("ALTER TABLE events ENABLE TRIGGER USER").await.unwrap();
+        other.commit().await.unwrap();
+        let running = world.project_all();
+        until("every view says so", async || all_are_ahead(world).await).await;
+        for name in ViewName::all() {
+            let rebuilt = projections::rebuild(&world.databases, name, Differing::Accept, &CancellationToken::new(), |_| {}).await.unwrap();
+            assert!(rebuilt.switched, "{name}: {rebuilt:?}");
+        }
+        until("the views are live", async || world.status().await.iter().all(|view| view.state == "live")).await;
+        for running in running {
+            running.stop().await;
+        }
+        // The versions made anew have read this log, and go on.
+        let running = world.project_all();
+        world.book(2, 10, "4A").await;
+        world.settle().await;
+        assert!(world.status().await.iter().all(|view| view.state == "live"));
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_put_back_under_its_projectors_is_noticed() {
     world(async |world| {
         let running = world.project_all();

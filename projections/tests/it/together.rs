@@ -31,6 +31,7 @@ fn batch(documents: &[(&str, u64)], up_to: u64) -> Changes {
         taken_up: vec![],
         behind: Positions::default(),
         positions: Positions::all(up_to),
+        last: None,
     }
 }
 
