@@ -213,6 +213,8 @@ async fn a_killed_process_leaves_nothing_half_done() {
 async fn wakes_up_late(world: &World, guards: Guards, projection: Projection) -> Vec<String> {
     let mut people = People::come(world, 7).await;
     people.trade(world, 8).await;
+    // Its first batch has launches in it, however busy the machine is.
+    world.sequenced().await;
     let sleep = Sleep::before_a_write();
     let drowsy = sleep.clone();
     let trial = Trial::default().guards(guards).store(move |store| Arc::new(Drowsy { store, sleep: drowsy.clone() }));
