@@ -26,7 +26,10 @@ use commands::{
     audit,
     clock::{Clock, SystemClock},
 };
-use projections::{Projection, ViewName, rebuild::Differing};
+use projections::{
+    Databases, Projection, ViewName,
+    rebuild::{Differing, RebuildFault},
+};
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 use tokio_util::sync::CancellationToken;
 
@@ -71,10 +74,14 @@ enum Role {
     Schedule,
     /// Bring all databases up to date
     Migrate,
-    /// Fold a view anew from the log beside the live one, compare, and switch
+    /// Fold views anew from the log beside the live ones, compare, and switch; one after the other
     Rebuild {
         /// Such as customer.launches
-        view: ViewName,
+        #[arg(value_name = "VIEW", required_unless_present = "all")]
+        views: Vec<ViewName>,
+        /// Every view, such as after a restore
+        #[arg(long, conflicts_with = "views")]
+        all: bool,
         /// Switch even though the new one differs: the fold was changed on purpose
         #[arg(long)]
         changed: bool,
@@ -264,7 +271,10 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             roles::migrate(&Servers::connect(&config).await?).await?;
             println!("All databases are up to date.");
         }
-        Role::Rebuild { view, changed, roll_back } => return rebuild(&config, view, changed, roll_back).await,
+        Role::Rebuild { views, all, changed, roll_back } => {
+            let views = if all { ViewName::all().collect() } else { views };
+            return rebuild(&config, &views, changed, roll_back).await;
+        }
         Role::Import { agencies, launches, report } => {
             let servers = Servers::connect(&config).await?;
             roles::check_schema(&servers).await?;
@@ -353,13 +363,9 @@ async fn verify(config: &Config, from: u64) -> Result<ExitCode> {
     }
 }
 
-async fn rebuild(config: &Config, view: ViewName, changed: bool, roll_back: bool) -> Result<ExitCode> {
+/// Rebuilds views one after the other; one that fails does not keep the next from it.
+async fn rebuild(config: &Config, views: &[ViewName], changed: bool, roll_back: bool) -> Result<ExitCode> {
     let servers = Servers::connect(config).await?;
-    if roll_back {
-        let version = projections::roll_back(&servers.databases, view).await?;
-        println!("{view} is back at version {version}.");
-        return Ok(ExitCode::SUCCESS);
-    }
     let differing = if changed { Differing::Accept } else { Differing::Refuse };
     let stop = CancellationToken::new();
     let asked = roles::asked_to_stop()?;
@@ -370,7 +376,30 @@ async fn rebuild(config: &Config, view: ViewName, changed: bool, roll_back: bool
             stop.cancel();
         }
     });
-    let rebuilt = projections::rebuild(&servers.databases, view, differing, &stop, |progress| {
+    let mut code = ExitCode::SUCCESS;
+    for view in views {
+        let outcome = if roll_back {
+            let back = projections::roll_back(&servers.databases, *view).await;
+            back.map(|version| println!("{view} is back at version {version}.")).map(|()| true)
+        } else {
+            rebuild_one(&servers.databases, *view, differing, &stop).await
+        };
+        if let Err(error) = &outcome {
+            eprintln!("astro rebuild: {view}: {error}");
+        }
+        if !outcome.unwrap_or_default() {
+            code = ExitCode::FAILURE;
+        }
+        if stop.is_cancelled() {
+            break;
+        }
+    }
+    Ok(code)
+}
+
+/// Says whether the new version is in use.
+async fn rebuild_one(databases: &Databases, view: ViewName, differing: Differing, stop: &CancellationToken) -> Result<bool, RebuildFault> {
+    let rebuilt = projections::rebuild(databases, view, differing, stop, |progress| {
         let left = progress.seconds_left.map_or(String::new(), |seconds| format!(", about {seconds:.0} s left"));
         let _ = writeln!(std::io::stderr(), "{view}: {} of {} events{left}", progress.done, progress.total);
     })
@@ -389,9 +418,8 @@ async fn rebuild(config: &Config, view: ViewName, changed: bool, roll_back: bool
     }
     if rebuilt.switched {
         println!("The new version is in use; `astro rebuild {view} --roll-back` goes back.");
-        Ok(ExitCode::SUCCESS)
     } else {
         println!("The live version stays in use. If the fold was changed on purpose, add --changed.");
-        Ok(ExitCode::FAILURE)
     }
+    Ok(rebuilt.switched)
 }

@@ -50,9 +50,9 @@ pub(crate) enum Fault {
     /// What came does not follow on what was read. It is read again.
     #[error("the log was delivered with a hole behind position {0}")]
     Hole(u64),
-    /// A view has read more than the log holds: the log is an older one that was put back, and what the view says is not in it.
-    #[error("the view {0} is ahead of the log: rebuild it")]
-    Ahead(ViewName),
+    /// These views have read what the log does not hold: it is an older one that was put back, and what they say is not in it.
+    #[error("ahead of the log: rebuild {0}")]
+    Ahead(String),
 }
 
 /// An error with its causes, in one line.
@@ -222,14 +222,20 @@ impl Projector<'_> {
         if !ahead.is_empty() {
             store.write(Some(assignment.epoch), &ahead).await?;
         }
+        let in_use = |table: &Table| standings.get(table.view).is_some_and(|standing| standing.version == table.version);
+        let names: Vec<String> = ahead
+            .iter()
+            .filter(|changes| in_use(&changes.table))
+            .map(|changes| ViewName { projection, view: changes.table.view }.to_string())
+            .collect();
+        if !names.is_empty() {
+            return Err(Fault::Ahead(names.join(", ")));
+        }
         let mut lanes = Vec::new();
         for view in projection.views() {
             let missing = || StoreFault::Missing(format!("{projection}.{view}"));
             let standing = standings.get(*view).ok_or_else(missing)?;
             let table = Table { view, version: standing.version };
-            if ahead.iter().any(|changes| changes.table == table) {
-                return Err(Fault::Ahead(ViewName { projection, view }));
-            }
             let mut lane = projection.lane(table, databases.trial.guards).ok_or_else(missing)?;
             lane.open(assignment.owned, standing.positions(), &store.parked(table).await?);
             lanes.push(lane);

@@ -264,7 +264,7 @@ async fn a_rebuild_that_is_stopped_leaves_all_as_it_was_and_the_next_one_may_beg
 
 /// Whether every view says that it is ahead of the log.
 async fn all_are_ahead(world: &World) -> bool {
-    world.status().await.iter().all(|view| view.state.starts_with("paused: ") && view.state.ends_with("is ahead of the log: rebuild it"))
+    world.status().await.iter().all(|view| view.state.starts_with("paused: ahead of the log: rebuild ") && view.state.contains(&view.view))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
