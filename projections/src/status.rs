@@ -57,6 +57,7 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
                         parked,
                         state: state(standing, sharing, now),
                         paused: sharing.paused,
+                        ahead: standing.positions().most() > head,
                         rebuild: rebuild(standing, now),
                         partitions: Partitions::ALL.iter().map(partition).collect(),
                         ..nothing(projection, view, head)
@@ -111,6 +112,7 @@ fn nothing(projection: Projection, view: &'static str, head: u64) -> ProjectionS
         parked: 0,
         state: String::new(),
         paused: false,
+        ahead: false,
         rebuild: None,
         partitions: Vec::new(),
     }

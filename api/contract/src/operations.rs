@@ -122,6 +122,8 @@ pub struct ProjectionStatus {
     pub state: String,
     /// Whether an operator paused its projection.
     pub paused: bool,
+    /// Whether it has read another log than this one, as when an older one was put back: it stands still until it is rebuilt.
+    pub ahead: bool,
     /// How far its rebuild is, or why the last one failed; none when there is nothing to say.
     pub rebuild: Option<RebuildProgress>,
     /// Its partitions, by number; empty when it has none.

@@ -105,10 +105,15 @@ pub fn ProjectionsPage() -> Element {
 #[component]
 fn Views(seen: Seen, decides: bool, failed: bool, onchanged: Callback<()>) -> Element {
     let Seen { projections, parked } = seen;
-    let behind = projections.views.iter().filter(|view| view.lag_events > 0).count();
+    let behind = projections.views.iter().filter(|view| view.lag_events > 0 || view.ahead).count();
+    let ahead = projections.views.iter().filter(|view| view.ahead).count();
     let aside: u64 = projections.views.iter().map(|view| view.parked).sum();
     let slowest = projections.views.iter().map(|view| view.lag_ms).max().unwrap_or(0);
-    let waiting = if behind == 0 { "all show the head".to_owned() } else { format!("the oldest waits {}", milliseconds(slowest)) };
+    let waiting = match (behind, ahead) {
+        (0, _) => "all show the head".to_owned(),
+        (_, 0) => format!("the oldest waits {}", milliseconds(slowest)),
+        _ => format!("{ahead} to be rebuilt"),
+    };
     let mut groups: Vec<(String, Vec<ProjectionStatus>)> = Vec::new();
     for view in &projections.views {
         let name = view.view.split('.').next().unwrap_or_default();

@@ -31,6 +31,11 @@ fn standing(name: &str, views: &[ProjectionStatus]) -> (&'static str, &'static s
     if view.paused {
         return ("delayed", "Paused", "Nothing is folded until somebody resumes it: it shows everything as it was.".to_owned());
     }
+    if views.iter().any(|view| view.ahead) {
+        let advice =
+            "An older log was put back: what the marked views show is not all in it. Nothing is folded until each of them is rebuilt.";
+        return ("aborted", "To be rebuilt", advice.to_owned());
+    }
     let behind = views.iter().any(|view| view.lag_events > 0);
     match view.state.split_once(": ").map_or((view.state.as_str(), ""), |(word, why)| (word, why)) {
         ("live" | "rebuilding", _) if !behind => ("confirmed", "Up to date", String::new()),
@@ -57,7 +62,7 @@ pub(super) fn ProjectionCard(name: String, views: Vec<ProjectionStatus>, decides
             div { class: "panel-head",
                 h2 { id: "{name}-title", "{title}" }
                 Pill { state: tone, text: word }
-                if known {
+                if known && !views.iter().any(|view| view.ahead) {
                     span { class: "aside num", "{format::plural(events, \"event\", \"events\")}, {milliseconds(late)} behind" }
                 }
                 p { class: "muted small", "{about}" }
@@ -143,6 +148,7 @@ mod tests {
             parked: 0,
             state: state.to_owned(),
             paused,
+            ahead: false,
             rebuild: None,
             partitions: Vec::new(),
         }
@@ -157,5 +163,7 @@ mod tests {
         assert!(said("stopped", 5, false).2.contains("astro project customer"));
         let waiting = said("paused: MongoDB failed", 5, false);
         assert!(waiting.1 == "Waiting" && waiting.2.contains("MongoDB failed"), "{waiting:?}");
+        let another = [view("live", 0, false), ProjectionStatus { ahead: true, ..view("paused: ahead of the log", 0, false) }];
+        assert_eq!(standing("customer", &another).1, "To be rebuilt");
     }
 }

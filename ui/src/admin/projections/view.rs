@@ -59,11 +59,14 @@ pub(super) fn ViewRow(view: ProjectionStatus, decides: bool, onchanged: Callback
                 if known {
                     span { class: "muted small num", "version {view.version}" }
                 }
+                if view.ahead {
+                    Pill { state: "bad", text: "to be rebuilt" }
+                }
                 if view.parked > 0 {
                     Pill { state: "bad", text: format!("{} set aside", format::count(view.parked)) }
                 }
             }
-            if known {
+            if known && !view.ahead {
                 span { class: "muted small num", "at {format::count(view.position)}" }
             }
             if decides && known {
@@ -81,7 +84,10 @@ pub(super) fn ViewRow(view: ProjectionStatus, decides: bool, onchanged: Callback
                         id: "rebuild-{name}",
                         disabled: rebuilding,
                         label: "Rebuild {name}",
-                        onclick: move |_| asked.set(Some(Question::Rebuild)),
+                        onclick: move |_| {
+                            accept.set(view.ahead);
+                            asked.set(Some(Question::Rebuild));
+                        },
                         "Rebuild"
                     }
                 }
@@ -110,7 +116,11 @@ pub(super) fn ViewRow(view: ProjectionStatus, decides: bool, onchanged: Callback
                             checked: accept(),
                             onchange: move |event| accept.set(event.checked()),
                         }
-                        span { "Use it even if it differs: the program was changed on purpose" }
+                        if view.ahead {
+                            span { "Use it even if it differs: the one in use shows what this log does not hold" }
+                        } else {
+                            span { "Use it even if it differs: the program was changed on purpose" }
+                        }
                     }
                     div { class: "dialog-actions",
                         Button { onclick: move |_| asked.set(None), "Leave it" }
