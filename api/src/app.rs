@@ -62,6 +62,15 @@ const GATEWAY_CONNECTIONS: u32 = 4;
 /// How far behind the log views may be and still count as caught up, in events.
 const CAUGHT_UP_WITHIN: u64 = 1_000;
 
+/// How views stand to the log.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewsStand {
+    /// None is far behind what is written.
+    pub caught_up: bool,
+    /// None has read another log than this, as when an older one was put back.
+    pub of_this_log: bool,
+}
+
 /// Connections to the servers, for any role.
 #[derive(Debug, Clone)]
 pub struct Servers {
@@ -333,8 +342,8 @@ impl App {
         self.feed.await_position(stream_type, stream_id, *sequence, deadline).await.map_or(true, |position| position.is_none())
     }
 
-    /// Fails while a view that these services show is far behind what is written.
-    pub async fn views_are_caught_up(&self, services: &[Service]) -> Result<()> {
+    /// How the views stand that these services show.
+    pub async fn views_stand(&self, services: &[Service]) -> Result<ViewsStand> {
         let shows = |of: &[Service]| services.iter().any(|service| of.contains(service));
         let (desks, books) = (shows(&[Service::Supplier, Service::Employee, Service::Core]), shows(&[Service::Employee, Service::Core]));
         let head = self.feed.head().await?;
@@ -345,10 +354,10 @@ impl App {
         )?;
         let last = customer.min(operations).min(finance);
         let furthest = customer.max(operations).max(finance);
-        anyhow::ensure!(furthest <= head || furthest <= self.feed.head().await?, "a view is ahead of the log: rebuild it");
         let unsequenced = commands::sequence::status(&self.pool).await?.unsequenced;
-        anyhow::ensure!(unsequenced <= CAUGHT_UP_WITHIN, "{unsequenced} events have no place in the log yet");
-        anyhow::ensure!(head.saturating_sub(last) <= CAUGHT_UP_WITHIN, "a view is {} events behind", head.saturating_sub(last));
-        Ok(())
+        Ok(ViewsStand {
+            caught_up: unsequenced.max(head.saturating_sub(last)) <= CAUGHT_UP_WITHIN,
+            of_this_log: furthest <= head || furthest <= self.feed.head().await?,
+        })
     }
 }

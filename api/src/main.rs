@@ -337,11 +337,12 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
             println!("Each part has a user of MongoDB.");
         }
         Role::Ready { url } => {
-            let status = forward::status_of(&url, Tls::load(&config)?.as_ref()).await?;
-            println!("{url}: {status}");
+            let (status, said) = forward::answer_of(&url, Tls::load(&config)?.as_ref()).await?;
             if !status.is_success() {
+                eprintln!("{url}: {status} {said}");
                 return Ok(ExitCode::FAILURE);
             }
+            println!("{url}: {status}");
         }
         Role::Openapi { service } => println!("{}", services::openapi(service).to_pretty_json()?),
     }

@@ -69,6 +69,9 @@ pub(crate) struct SignIn {
 pub(crate) struct Run {
     pub(crate) clone: PathBuf,
     pub(crate) ready: bool,
+    /// Whether views have read another log than this, and are to be rebuilt.
+    #[serde(default)]
+    pub(crate) to_rebuild: bool,
     pub(crate) address: String,
     /// Who finds which page where, where each service has an address of its own.
     #[serde(default)]
@@ -297,6 +300,7 @@ mod tests {
         let mut run = Run {
             clone: dir.clone(),
             ready: true,
+            to_rebuild: false,
             address: String::new(),
             pages: Vec::new(),
             ca: None,

@@ -35,6 +35,7 @@ impl TestServers {
         let mut run = Run {
             clone: paths.root.clone(),
             ready: false,
+            to_rebuild: false,
             address: String::new(),
             pages: Vec::new(),
             ca: None,

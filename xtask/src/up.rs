@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{BufReader, IsTerminal, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,9 @@ const WATCH: Duration = Duration::from_millis(200);
 const CATCH_UP: Duration = Duration::from_secs(300);
 /// How long one answer may take, and how much of it is read.
 const ANSWER: Duration = Duration::from_secs(5);
-const FIRST_LINE_BYTES: u64 = 1024;
+const ANSWER_BYTES: u64 = 16 * 1024;
+/// Said by `/ready` when views have read another log than this: they catch up with it only once they are rebuilt.
+const OF_ANOTHER_LOG: &str = "\"of_this_log\":false";
 /// Steps after the servers' programs are found.
 const STEPS: usize = 6;
 
@@ -110,6 +112,7 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
     let mut run = Run {
         clone: paths.root.clone(),
         ready: false,
+        to_rebuild: false,
         address: String::new(),
         pages: Vec::new(),
         ca: None,
@@ -232,9 +235,13 @@ fn serve(paths: &Paths, options: &Options, mut instance: Instance) -> Result<()>
             let astro = running.last_mut().context("astro was started")?;
             run.processes.insert(0, astro.process()?);
             instance.save_run(&run)?;
-            astro.await_ready(ASTRO_START, || status_of(port, "/health") == Some(200))?;
+            astro.await_ready(ASTRO_START, || answer_of(port, "/health").is_some_and(|answer| is_ok(&answer)))?;
             progress.say("the views catch up with the log");
-            astro.await_ready(CATCH_UP, || status_of(port, "/ready") == Some(200))?;
+            astro.await_ready(CATCH_UP, || {
+                let answer = answer_of(port, "/ready").unwrap_or_default();
+                run.to_rebuild = answer.contains(OF_ANOTHER_LOG);
+                is_ok(&answer) || run.to_rebuild
+            })?;
             progress.say("ready");
             Ok(())
         })?;
@@ -313,7 +320,13 @@ fn start_parts(
             progress.say(format!("{service}{page}"));
             let url = format!("https://127.0.0.1:{port}{page}");
             let server = running.iter_mut().find(|server| server.name() == *service).context("every service was started")?;
-            server.await_ready(limit, || process::output(&mut setup.command(&["ready", &url])).is_ok())?;
+            let mut to_rebuild = false;
+            server.await_ready(limit, || {
+                let asked = process::output(&mut setup.command(&["ready", &url]));
+                to_rebuild = asked.as_ref().is_err_and(|error| error.to_string().contains(OF_ANOTHER_LOG));
+                asked.is_ok() || to_rebuild
+            })?;
+            run.to_rebuild |= to_rebuild;
         }
     }
     progress.say("ready");
@@ -347,17 +360,21 @@ fn without_password(url: &str) -> String {
     url.rsplit_once('@').map_or(url, |(_, place)| place).to_owned()
 }
 
-/// The status that a GET is answered with.
-fn status_of(port: u16, path: &str) -> Option<u16> {
+/// What a GET is answered with, head and all.
+fn answer_of(port: u16, path: &str) -> Option<String> {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(ANSWER))?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
-        let mut first = String::new();
-        BufReader::new(stream.take(FIRST_LINE_BYTES)).read_line(&mut first)?;
-        Ok(first)
+        let mut answer = String::new();
+        stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;
+        Ok(answer)
     };
-    ask().ok()?.split(' ').nth(1)?.parse().ok()
+    ask().ok()
+}
+
+fn is_ok(answer: &str) -> bool {
+    answer.split(' ').nth(1) == Some("200")
 }
 
 fn print_welcome(run: &Run, detached: bool, took: Duration) {
@@ -379,6 +396,12 @@ fn print_welcome(run: &Run, detached: bool, took: Duration) {
         print_line(&format!("  {who:<10} {page}"));
     }
     print_sign_ins(&run.demo);
+    if run.to_rebuild {
+        print_line(
+            "Views have read another log than this, as after an older one was put back. Customers see what is not in it until the views are \
+             rebuilt: on the operators' page, or by `astro rebuild --all --changed`.\n",
+        );
+    }
     match &run.ca {
         Some(ca) => print_line(&format!(
             "Every connection is encrypted. Browsers trust it once this authority is among theirs (curl: --cacert):\n  {}\n",

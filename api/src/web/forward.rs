@@ -6,7 +6,7 @@ use crate::{
     problem::{Answer, ApiError},
     tls::{self, Tls},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use axum::{
     Router,
     body::Body,
@@ -16,6 +16,7 @@ use axum::{
 };
 use contract::Code;
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
+use http_body_util::{BodyExt, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -28,6 +29,8 @@ use tokio::sync::Semaphore;
 const CONNECT_FOR: Duration = Duration::from_secs(2);
 /// How long an answer to a look may take.
 const LOOK_FOR: Duration = Duration::from_secs(5);
+/// How much of it is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// How long a connection is kept for the next request.
 const IDLE_FOR: Duration = Duration::from_secs(8);
 /// How many are kept.
@@ -87,11 +90,18 @@ fn client(tls: Option<&Tls>) -> Result<Client<HttpsConnector<HttpConnector>, Bod
         .build(connector))
 }
 
-/// The status that a GET of `url` is answered with.
-pub async fn status_of(url: &str, tls: Option<&Tls>) -> Result<StatusCode> {
+/// The status that a GET of `url` is answered with, and what is said.
+pub async fn answer_of(url: &str, tls: Option<&Tls>) -> Result<(StatusCode, String)> {
     let url: Uri = url.parse().context("not an address such as https://localhost:8443/ready")?;
-    let answer = tokio::time::timeout(LOOK_FOR, client(tls)?.get(url)).await.context("no answer in time")?.context("ask")?;
-    Ok(answer.status())
+    let client = client(tls)?;
+    let look = async {
+        let answer = client.get(url).await.context("ask")?;
+        let status = answer.status();
+        let said =
+            Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| anyhow!("read the answer: {error}"))?;
+        Ok((status, String::from_utf8_lossy(&said.to_bytes()).into_owned()))
+    };
+    tokio::time::timeout(LOOK_FOR, look).await.context("no answer in time")?
 }
 
 async fn pass_on(State(core): State<Core>, address: Address, mut request: Request) -> Answer<Response> {

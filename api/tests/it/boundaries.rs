@@ -256,6 +256,34 @@ async fn free_address() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
+/// After an older log was put back: who shows views that have read another one is not ready, and operators can have them rebuilt.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_another_log_are_shown_by_nobody_who_is_ready() {
+    let world = World::start().await;
+    let mut config = world.place().config();
+    let folder = built();
+    config.ui = Some(folder.clone());
+    let servers = Servers::connect(&config).await.unwrap();
+    let address = free_address().await;
+    let part = Part::run(servers.clone(), roles::one(&config, &servers, Service::Core, address, None, None).await.unwrap());
+    let (all, core) = (Client::new(&world.base), Client::new(&format!("http://{address}")));
+    for client in [&all, &core] {
+        client.until("/ready", |ready| ready["views"] == true && ready["of_this_log"] == true).await;
+    }
+    let beyond = "UPDATE operations.positions SET positions = array_fill(9223372036854775807, ARRAY[16])";
+    sqlx::query(beyond).execute(&world.servers.pool).await.unwrap();
+    let (shown, told_of) = (all.get("/ready").await, core.get("/ready").await);
+    assert_eq!((shown.status.as_u16(), &shown.body["views"], &shown.body["of_this_log"]), (503, &json!(false), &json!(false)));
+    assert_eq!((told_of.status.as_u16(), &told_of.body["views"], &told_of.body["of_this_log"]), (200, &json!(true), &json!(false)));
+    let told = world.with_role(Role::Operator, None).await.get("/api/core/projections").await.ok();
+    for view in told["views"].as_array().unwrap() {
+        assert_eq!(view["ahead"], view["view"].as_str().unwrap().starts_with("operations."), "{view}");
+    }
+    part.end().await;
+    world.end().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// A desk under a name of its own: one service with one app, and accounts asked for through it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_has_a_host_of_its_own() {

@@ -182,7 +182,7 @@ async fn ask(protocol: Protocol, port: u16, tls: &Tls) {
             assert!(!mailer.answers().await);
         }
         Protocol::Http => {
-            assert!(forward::status_of(&format!("https://127.0.0.1:{port}/{SECRET}"), Some(tls)).await.is_err());
+            assert!(forward::answer_of(&format!("https://127.0.0.1:{port}/{SECRET}"), Some(tls)).await.is_err());
         }
     }
 }
@@ -252,7 +252,8 @@ async fn a_service_answers_encrypted_and_knows_its_neighbours_by_their_certifica
     let stop = CancellationToken::new();
     let encryption = ours.tls(&folder, &["127.0.0.1"], 1).server();
     let serving = tokio::spawn(serve::serve(listener, Router::new().route("/", get(known)), Some(encryption), Vec::new(), stop.clone()));
-    let status = async |tls: &Tls| forward::status_of(&format!("https://{address}/"), Some(tls)).await.map(|status| status.as_u16()).ok();
+    let status =
+        async |tls: &Tls| forward::answer_of(&format!("https://{address}/"), Some(tls)).await.map(|(status, _)| status.as_u16()).ok();
     assert_eq!(status(&ours.tls(&folder, &[&identity_of("customer")], 1)).await, Some(200));
     assert_eq!(status(&ours.tls(&folder, &[&identity_of("supplier")], 1)).await, Some(202));
     assert_eq!(status(&ours.tls(&folder, &[&identity_of("schedule")], 1)).await, Some(404), "a role that is no service");
