@@ -6,6 +6,9 @@ use std::fmt;
 /// How many parts there are, as a length.
 pub(crate) const PARTS: usize = PARTITIONS as usize;
 
+/// The position of a view that has read another log: the last that the stores can hold.
+const BEYOND_ANY_LOG: u64 = i64::MAX.unsigned_abs();
+
 /// Some of the 16 partitions.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Partitions(u16);
@@ -78,6 +81,13 @@ impl Positions {
     #[must_use]
     pub fn most(&self) -> u64 {
         self.0.into_iter().max().unwrap_or_default()
+    }
+    /// Where a view stands that has read another log: beyond what any has.
+    pub(crate) fn beyond_any_log() -> Self {
+        Self::all(BEYOND_ANY_LOG)
+    }
+    pub(crate) fn are_beyond_any_log(&self) -> bool {
+        self.most() == BEYOND_ANY_LOG
     }
     /// Moves some partitions on to `position`; none ever moves back.
     pub fn advance(&mut self, some: Partitions, position: u64) {

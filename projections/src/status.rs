@@ -57,7 +57,7 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
                         parked,
                         state: state(standing, sharing, now),
                         paused: sharing.paused,
-                        ahead: standing.positions().most() > head,
+                        ahead: standing.positions().are_beyond_any_log(),
                         rebuild: rebuild(standing, now),
                         partitions: Partitions::ALL.iter().map(partition).collect(),
                         ..nothing(projection, view, head)

@@ -106,7 +106,7 @@ pub struct Changes {
 impl Changes {
     /// That a view which had read up to `behind` is further than any log will ever be: only a rebuild leads on from there.
     pub(crate) fn beyond_any_log(table: Table, behind: Positions) -> Self {
-        let positions = Positions::all(i64::MAX.unsigned_abs());
+        let positions = Positions::beyond_any_log();
         Self { table, rows: Vec::new(), lines: Vec::new(), parked: Vec::new(), taken_up: Vec::new(), behind, positions, last: None }
     }
 }
@@ -285,7 +285,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn ask_retry(&self, table: Table, stream_type: &str, stream_id: &str, discard: bool) -> Result<bool, StoreFault>;
 }
 
-/// Positions are counted from 1 and never beyond what a signed number holds; the last of those is [`Changes::beyond_any_log`].
+/// Positions are counted from 1 and never beyond what a signed number holds; the last of those is [`Positions::beyond_any_log`].
 pub(crate) fn signed(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
