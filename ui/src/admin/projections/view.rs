@@ -66,8 +66,14 @@ pub(super) fn ViewRow(view: ProjectionStatus, decides: bool, onchanged: Callback
                     Pill { state: "bad", text: format!("{} set aside", format::count(view.parked)) }
                 }
             }
-            if known && !view.ahead {
-                span { class: "muted small num", "at {format::count(view.position)}" }
+            if known {
+                span { class: "muted small num",
+                    if view.ahead {
+                        "of another log"
+                    } else {
+                        "at {format::count(view.position)}"
+                    }
+                }
             }
             if decides && known {
                 div { class: "view-do",
