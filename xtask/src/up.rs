@@ -398,7 +398,7 @@ fn print_welcome(run: &Run, detached: bool, took: Duration) {
     print_sign_ins(&run.demo);
     if run.to_rebuild {
         print_line(
-            "Views have read another log than this, as after an older one was put back. Customers see what is not in it until the views are \
+            "Views have read another log than this, as after an older one was put back. They show what is not in it until they are \
              rebuilt: on the operators' page, or by `astro rebuild --all --changed`.\n",
         );
     }
