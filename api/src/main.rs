@@ -26,10 +26,7 @@ use commands::{
     audit,
     clock::{Clock, SystemClock},
 };
-use projections::{
-    Databases, Projection, ViewName,
-    rebuild::{Differing, RebuildFault},
-};
+use projections::{Databases, Projection, ViewName, rebuild::Differing};
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 use tokio_util::sync::CancellationToken;
 
@@ -381,12 +378,12 @@ async fn rebuild(config: &Config, views: &[ViewName], changed: bool, roll_back: 
     for view in views {
         let outcome = if roll_back {
             let back = projections::roll_back(&servers.databases, *view).await;
-            back.map(|version| println!("{view} is back at version {version}.")).map(|()| true)
+            back.map(|version| println!("{view} is back at version {version}.")).map(|()| true).map_err(Into::into)
         } else {
             rebuild_one(&servers.databases, *view, differing, &stop).await
         };
         if let Err(error) = &outcome {
-            eprintln!("astro rebuild: {view}: {error}");
+            eprintln!("astro rebuild: {view}: {error:#}");
         }
         if !outcome.unwrap_or_default() {
             code = ExitCode::FAILURE;
@@ -399,7 +396,7 @@ async fn rebuild(config: &Config, views: &[ViewName], changed: bool, roll_back: 
 }
 
 /// Says whether the new version is in use.
-async fn rebuild_one(databases: &Databases, view: ViewName, differing: Differing, stop: &CancellationToken) -> Result<bool, RebuildFault> {
+async fn rebuild_one(databases: &Databases, view: ViewName, differing: Differing, stop: &CancellationToken) -> Result<bool> {
     let rebuilt = projections::rebuild(databases, view, differing, stop, |progress| {
         let left = progress.seconds_left.map_or(String::new(), |seconds| format!(", about {seconds:.0} s left"));
         let _ = writeln!(std::io::stderr(), "{view}: {} of {} events{left}", progress.done, progress.total);
