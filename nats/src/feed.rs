@@ -39,7 +39,7 @@ pub enum FeedError {
         found: u64,
     },
     /// Postgres failed.
-    #[error("read the log")]
+    #[error("read the log: {0}")]
     Database(#[from] sqlx::Error),
 }
 

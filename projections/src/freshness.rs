@@ -41,7 +41,7 @@ pub enum ReadFault {
     #[error(transparent)]
     Store(#[from] StoreFault),
     /// The log could not be read.
-    #[error("read the log")]
+    #[error(transparent)]
     Feed(#[from] FeedError),
 }
 impl From<mongodb::error::Error> for ReadFault {

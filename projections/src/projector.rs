@@ -45,7 +45,7 @@ pub(crate) enum Fault {
     #[error(transparent)]
     Store(#[from] StoreFault),
     /// Where the log is.
-    #[error("read the log")]
+    #[error(transparent)]
     Feed(#[from] FeedError),
     /// What came does not follow on what was read. It is read again.
     #[error("the log was delivered with a hole behind position {0}")]

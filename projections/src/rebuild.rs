@@ -109,7 +109,7 @@ pub enum RebuildFault {
     #[error(transparent)]
     Store(#[from] StoreFault),
     /// The log could not be read.
-    #[error("read the log")]
+    #[error(transparent)]
     Feed(#[from] FeedError),
 }
 

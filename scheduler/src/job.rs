@@ -6,6 +6,7 @@ mod write;
 use crate::{
     Scheduler,
     payment::{self, Answer, GatewayError, RefundOrder, Standing},
+    reaction,
 };
 use commands::{Ask, Failure};
 use domain::{
@@ -58,6 +59,8 @@ pub(crate) enum Work {
     Forget { customer: CustomerId },
     /// Write to whom the event at this position concerns.
     Write { position: u64 },
+    /// React to the event at this position, which could not be read when its turn came.
+    React { position: u64 },
 }
 
 impl Work {
@@ -69,6 +72,7 @@ impl Work {
             Self::CountTrip { .. } => "count_trip",
             Self::Forget { .. } => "forget",
             Self::Write { .. } => "write",
+            Self::React { .. } => "react",
         }
     }
 }
@@ -199,6 +203,7 @@ impl Job {
             Work::CountTrip { launch, booking, customer } => self.count_trip(scheduler, *launch, *booking, *customer).await,
             Work::Forget { customer } => scheduler.addresses.forget(*customer).await.map_err(NotYet::because),
             Work::Write { position } => write::write(scheduler, &[*position]).await.into_iter().collect(),
+            Work::React { position } => react(scheduler, *position).await,
         }
     }
 
@@ -302,6 +307,12 @@ async fn execute(scheduler: &Scheduler, launch: &LaunchId, command: Command, ask
         }
         Err(failure) => Err(NotYet::because(failure)),
     }
+}
+
+async fn react(scheduler: &Scheduler, position: u64) -> Result<(), NotYet> {
+    let happened = scheduler.feed.at(&[position]).await.map_err(NotYet::because)?;
+    let event = happened.first().ok_or_else(|| NotYet(format!("the log has no position {position}")))?;
+    reaction::react_late(&scheduler.pool, event).await.map_err(NotYet::because)
 }
 
 async fn settle_payment(

@@ -1,5 +1,6 @@
 //! Follows the log, queues the work that events ask for and sets their timers, in one transaction with how far it has read: every event is
-//! acted on, and what was queued twice is queued once. Doing the work is left to the jobs, and what is due to the timers. Unlike a projection this is never rebuilt.
+//! acted on, and what was queued twice is queued once. What cannot be read is left to a job, which tries it again. Doing the work is left to
+//! the jobs, and what is due to the timers. Unlike a projection this is never rebuilt.
 
 use crate::job::{DOUBT_AFTER, Work};
 use commands::timers::{self, Timer};
@@ -9,7 +10,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use nats::{Envelope, Feed, FeedError, Follower, Moment, Rush, transaction::begin};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -25,17 +26,13 @@ const BATCH_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Reacting failed; nothing was skipped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReactionError {
-    #[error("follow the log")]
+    #[error(transparent)]
     Feed(#[from] FeedError),
-    #[error("queue what follows from the log")]
+    #[error("queue what follows from the log: {0}")]
     Database(#[from] sqlx::Error),
-    #[error("read event {position}")]
-    Unreadable {
-        position: u64,
-        #[source]
-        error: domain::UnknownEvent,
-    },
-    #[error("write a job down")]
+    #[error("event {position} cannot be read: {error}")]
+    Unreadable { position: u64, error: domain::UnknownEvent },
+    #[error("write a job down: {0}")]
     Unwritable(#[from] serde_json::Error),
 }
 
@@ -59,15 +56,14 @@ impl Reactions {
     pub(crate) async fn react_on(&mut self, rush: &Rush) -> Result<Reacted, ReactionError> {
         let events = self.follower.next_batch(rush.portion(BATCH_EVENTS_MAX), BATCH_WAIT_MAX).await?;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(Reacted::Jobs(0)) };
-        let (mut jobs, mut timers) = (Jobs::default(), Vec::new());
+        let mut asked = Asked::default();
         for envelope in &events {
-            let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get())
-                .map_err(|error| ReactionError::Unreadable { position: envelope.position, error })?;
-            for (part, event) in happened.iter().enumerate() {
-                for (work, run_at) in react(envelope, event) {
-                    jobs.push(envelope, part, &work, run_at)?;
+            match asked.add(envelope) {
+                // Left to a job, so that it holds up no other stream.
+                Err(ReactionError::Unreadable { position, .. }) => {
+                    asked.jobs.push(envelope, 0, &Work::React { position }, Timestamp::UNIX_EPOCH)?;
                 }
-                timers.extend(timers_of(envelope, event));
+                added => added?,
             }
         }
         let mut transaction = begin(&self.pool, BEGIN).await?;
@@ -80,15 +76,20 @@ impl Reactions {
         if moved.rows_affected() != 1 {
             return Ok(Reacted::Overtaken);
         }
-        let count = jobs.keys.len();
-        if count > 0 {
-            jobs.queue(&mut transaction).await?;
-        }
-        timers::set(&mut transaction, &timers).await?;
+        asked.write(&mut transaction).await?;
         transaction.commit().await?;
         self.position = last;
-        Ok(Reacted::Jobs(count))
+        Ok(Reacted::Jobs(asked.jobs.keys.len()))
     }
+}
+
+/// Reacts to an event that could not be read when its turn came.
+pub(crate) async fn react_late(pool: &PgPool, envelope: &Envelope) -> Result<(), ReactionError> {
+    let mut asked = Asked::default();
+    asked.add(envelope)?;
+    let mut transaction = begin(pool, BEGIN).await?;
+    asked.write(&mut transaction).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// What became of a batch.
@@ -149,6 +150,33 @@ fn timers_of(envelope: &Envelope, event: &AnyEvent) -> Vec<Timer> {
     Launch::timers(event).into_iter().map(timer).collect()
 }
 
+/// What events ask for together.
+#[derive(Default)]
+struct Asked {
+    jobs: Jobs,
+    timers: Vec<Timer>,
+}
+
+impl Asked {
+    /// Adds what one event asks for; nothing of it where it cannot be read.
+    fn add(&mut self, envelope: &Envelope) -> Result<(), ReactionError> {
+        let happened = AnyEvent::read(&envelope.stream_type, &envelope.event_type, envelope.event_version, envelope.payload.get())
+            .map_err(|error| ReactionError::Unreadable { position: envelope.position, error })?;
+        for (part, event) in happened.iter().enumerate() {
+            for (work, run_at) in react(envelope, event) {
+                self.jobs.push(envelope, part, &work, run_at)?;
+            }
+            self.timers.extend(timers_of(envelope, event));
+        }
+        Ok(())
+    }
+
+    async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        self.jobs.queue(connection).await?;
+        timers::set(connection, &self.timers).await
+    }
+}
+
 /// Jobs by column, as the statement takes them.
 #[derive(Default)]
 struct Jobs {
@@ -173,7 +201,10 @@ impl Jobs {
         Ok(())
     }
 
-    async fn queue(&self, connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    async fn queue(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.keys.is_empty() {
+            return Ok(());
+        }
         sqlx::query(
             "INSERT INTO scheduler.jobs (kind, key, work, cause, correlation, run_at) \
              SELECT kind, key, work::json, cause, correlation, run_at \

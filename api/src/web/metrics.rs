@@ -34,6 +34,9 @@ pub async fn start(address: SocketAddr) -> Result<Exporter> {
     metrics::describe_gauge!("astro_view_lag_events", "Events the views of a projection have not read");
     metrics::describe_gauge!("astro_view_lag_seconds", "Age of the oldest event the views of a projection have not read");
     metrics::describe_counter!("astro_commands_total", "Commands by what came of them");
+    metrics::describe_counter!("astro_streams_loaded_total", "Streams read into memory to decide about them");
+    metrics::describe_counter!("astro_streams_dropped_total", "Streams no longer kept in memory");
+    metrics::describe_counter!("astro_snapshots_wrong_total", "Snapshots that were not what their events add up to");
     metrics::describe_histogram!("astro_append_seconds", "How long appending one batch took");
     tracing::info!("Metrics are at http://{}/metrics", listener.local_addr()?);
     Ok(Exporter { listener, figures })

@@ -412,6 +412,7 @@ impl Shard {
     fn evict(&mut self, key: &Key) {
         if let Some(Slot::Ready { .. }) = self.slots.get(key) {
             self.slots.remove(key);
+            metrics::counter!("astro_streams_dropped_total").increment(1);
         }
     }
 
@@ -486,6 +487,7 @@ impl Shard {
             }
             Report::Wrong(keys) => keys.iter().for_each(|key| self.evict(key)),
             Report::Loaded(streams, sample) => {
+                metrics::counter!("astro_streams_loaded_total").increment(streams.len() as u64);
                 if !sample.is_empty() {
                     self.check(sample);
                 }
@@ -521,8 +523,14 @@ impl Shard {
         }
     }
 
-    /// Drops what nobody asks for, and the longest unused beyond the limit. Whatever is dropped in flight only costs a conflict.
     fn sweep(&mut self, now: Instant) {
+        let before = self.slots.len();
+        self.drop_unused(now);
+        metrics::counter!("astro_streams_dropped_total").increment((before - self.slots.len()) as u64);
+    }
+
+    /// Drops what nobody asks for, and the longest unused beyond the limit. Whatever is dropped in flight only costs a conflict.
+    fn drop_unused(&mut self, now: Instant) {
         let idle_after = self.limits.idle_after;
         self.slots.retain(|_, slot| match slot {
             Slot::Ready { used_at, .. } => now.duration_since(*used_at) < idle_after,

@@ -1,6 +1,8 @@
-//! Jobs are taken a few at a time, whatever the database thinks of how many there are.
+//! Jobs are taken a few at a time, whatever the database thinks of how many there are; what cannot be read waits as one of them.
 
 use crate::world::{eventually, start, within};
+use domain::booking::Stage;
+use jiff::SignedDuration;
 
 /// Work that is over as soon as it is looked at: there is no such payment.
 const QUEUE: &str = "INSERT INTO scheduler.jobs (kind, key, work, cause, correlation, run_at) \
@@ -32,6 +34,41 @@ async fn no_more_are_taken_than_asked_for() {
         eventually("they are done", async || (count("SELECT count(*) FROM scheduler.jobs").await == 1).then_some(())).await;
         let most = count("SELECT max(jobs) FROM taken").await;
         assert!((1..=64).contains(&most), "{most} were taken at once");
+        running.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_holds_up_nothing_else_and_is_reacted_to_when_it_can() {
+    within(async |world| {
+        let launch = world.launch(200).await;
+        let customer = world.customer().await;
+        let held = world.hold(launch, customer, &["3A"]).await;
+        let another = world.launch(210).await;
+        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER USER").execute(&world.pool).await.unwrap();
+        let form = async |version: i32| {
+            let changed =
+                sqlx::query("UPDATE events SET event_version = $2::int::text WHERE aggregate_id = $1 AND event_type = 'seats_held'")
+                    .bind(launch.to_string())
+                    .bind(version);
+            assert_eq!(changed.execute(&world.pool).await.unwrap().rows_affected(), 1);
+        };
+        form(99).await;
+        let running = world.start();
+        world.book(another, &["1A"], "4242 4242 4242 4242").await;
+        eventually("mails about another launch are sent", async || (world.mails().await.len() == 2).then_some(())).await;
+        let why: String = eventually("why it waits is recorded", async || {
+            let why = sqlx::query_scalar("SELECT error FROM scheduler.jobs WHERE kind = 'react' AND error IS NOT NULL");
+            why.fetch_optional(&world.pool).await.unwrap()
+        })
+        .await;
+        assert!(why.ends_with("cannot be read: no way to read launch event seats_held of version 99"), "{why}");
+
+        form(1).await;
+        world.clock.advance(SignedDuration::from_mins(20));
+        eventually("the hold expires", async || (world.booking(launch, held).await.stage == Stage::Expired).then_some(())).await;
+        world.settled().await;
         running.end().await;
     })
     .await;
