@@ -310,36 +310,36 @@ impl App {
         self.views.customer.launch(launch).await?.ok_or_else(ApiError::not_found)
     }
 
-    /// Whether the customers' views are older than asked for, after waiting for them a little. While the log cannot be asked they count as
-    /// older: they are still shown.
-    pub async fn customer_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
-        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
-        self.views.customer.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    /// Whether the customers' views show what is asked for, after waiting for it a little. While the log cannot be asked they count as older:
+    /// they are still shown.
+    pub async fn customer_freshness(&self, at_least: Option<&StreamVersion>) -> Freshness {
+        self.views.customer.freshness(at_least.map(StreamVersion::parts)).await.unwrap_or(Freshness::Stale)
     }
 
     /// The same of the desks' views.
-    pub async fn operations_are_stale(&self, at_least: Option<&StreamVersion>) -> bool {
-        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
-        self.views.operations.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    pub async fn operations_freshness(&self, at_least: Option<&StreamVersion>) -> Freshness {
+        self.views.operations.freshness(at_least.map(StreamVersion::parts)).await.unwrap_or(Freshness::Stale)
     }
 
     /// The same of the views of money.
-    pub async fn finance_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
-        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
-        self.views.finance.wait_for(stream_type, stream_id, *sequence).await.map_or(true, Freshness::is_stale)
+    pub async fn finance_freshness(&self, at_least: Option<&StreamVersion>) -> Freshness {
+        self.views.finance.freshness(at_least.map(StreamVersion::parts)).await.unwrap_or(Freshness::Stale)
     }
 
     /// The same of what is read from the desks' views and from those of money.
-    pub async fn desk_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
-        let (operations, finance) = tokio::join!(self.operations_are_stale(at_least), self.finance_is_stale(at_least));
-        operations || finance
+    pub async fn desk_freshness(&self, at_least: Option<&StreamVersion>) -> Freshness {
+        let (operations, finance) = tokio::join!(self.operations_freshness(at_least), self.finance_freshness(at_least));
+        operations.max(finance)
     }
 
-    /// The same of the log itself: whether the event asked for has no place in it yet.
-    pub async fn log_is_stale(&self, at_least: Option<&StreamVersion>) -> bool {
-        let Some(StreamVersion { stream_type, stream_id, sequence }) = at_least else { return false };
+    /// The same of the log itself: whether the event asked for has its place in it.
+    pub async fn log_freshness(&self, at_least: Option<&StreamVersion>) -> Freshness {
+        let Some((stream_type, stream_id, sequence)) = at_least.map(StreamVersion::parts) else { return Freshness::Fresh };
         let deadline = Instant::now() + projections::WAIT_MAX;
-        self.feed.await_position(stream_type, stream_id, *sequence, deadline).await.map_or(true, |position| position.is_none())
+        match self.feed.await_position(stream_type, stream_id, sequence, deadline).await {
+            Ok(Some(_)) => Freshness::Fresh,
+            Ok(None) | Err(_) => Freshness::Stale,
+        }
     }
 
     /// How the views stand that these services show.

@@ -34,10 +34,10 @@ pub fn router() -> OpenApiRouter<App> {
 /// Sales at a glance.
 #[utoipa::path(get, path = "/today", tag = "desk", security(("session" = ["employee"])), responses((status = 200, body = Today)))]
 async fn today(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<Today>> {
-    let stale = app.desk_is_stale(at_least.as_ref()).await;
+    let freshness = app.desk_freshness(at_least.as_ref()).await;
     let (today, latest) = app.views.operations.today(&app.views.finance, app.clock.now()).await?;
     let latest = app.open_rows(latest).await?;
-    Ok(read(stale, Today { stale, latest, ..today }))
+    Ok(read(freshness, Today { stale: freshness.is_stale(), latest, ..today }))
 }
 
 /// All bookings, newest first.
@@ -51,22 +51,22 @@ async fn bookings(
 ) -> Answer<Read<Page<BookingRow>>> {
     let listing = listing(query.page, query.per_page, query.search)?;
     let wanted = BookingQuery { status: query.status, listing, ..BookingQuery::default() };
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
     let page = app.desk_bookings(&wanted, true).await?;
     let mut page = app.open_row_page(page).await?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// One booking.
 #[utoipa::path(get, path = "/bookings/{booking}", tag = "bookings", params(("booking" = BookingId, Path)), security(("session" = ["employee"])),
     responses((status = 200, body = Trip), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn booking(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast, Path(booking): Path<BookingId>) -> Answer<Read<Trip>> {
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let trip = app.views.operations.trip(booking).await?.ok_or_else(|| missing(stale))?;
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
+    let trip = app.views.operations.trip(booking).await?.ok_or_else(|| missing(freshness))?;
     let mut trip = app.open_trip(trip).await?;
-    trip.stale = stale;
-    Ok(read(stale, trip))
+    trip.stale = freshness.is_stale();
+    Ok(read(freshness, trip))
 }
 
 /// All launches, soonest first.
@@ -80,10 +80,10 @@ async fn launches(
 ) -> Answer<Read<Page<LaunchCard>>> {
     let listing = listing(query.page, query.per_page, query.search)?;
     let wanted = LaunchQuery { supplier: None, status: query.status, listing };
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
     let mut page = app.views.operations.launches(&wanted, app.clock.now()).await?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// One launch, by slug or id.
@@ -95,10 +95,10 @@ async fn launch_page(
     AtLeast(at_least): AtLeast,
     Path(launch): Path<String>,
 ) -> Answer<Read<LaunchPage>> {
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut page = app.views.operations.launch(&launch).await?.ok_or_else(|| missing(stale))?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
+    let mut page = app.views.operations.launch(&launch).await?.ok_or_else(|| missing(freshness))?;
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// Revenue by launch, most net first.
@@ -111,18 +111,18 @@ async fn launch_revenue(
     Query(query): Query<Listing>,
 ) -> Answer<Read<Page<LaunchRevenue>>> {
     let wanted = listing(query.page, query.per_page, query.search)?;
-    let stale = app.finance_is_stale(at_least.as_ref()).await;
+    let freshness = app.finance_freshness(at_least.as_ref()).await;
     let mut page = app.views.finance.revenue_by_launch(&wanted).await?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// Revenue by supplier, most net first.
 #[utoipa::path(get, path = "/revenue/suppliers", tag = "money", security(("session" = ["employee"])),
     responses((status = 200, body = List<SupplierRevenue>)))]
 async fn supplier_revenue(State(app): State<App>, _: Employee, AtLeast(at_least): AtLeast) -> Answer<Read<List<SupplierRevenue>>> {
-    let stale = app.finance_is_stale(at_least.as_ref()).await;
-    Ok(list(stale, app.views.finance.revenue_by_supplier().await?))
+    let freshness = app.finance_freshness(at_least.as_ref()).await;
+    Ok(list(freshness, app.views.finance.revenue_by_supplier().await?))
 }
 
 /// The double-entry journal, newest first, with its balances.
@@ -135,9 +135,9 @@ async fn journal(
     Query(query): Query<listing::Journal>,
 ) -> Answer<Read<Journal>> {
     let (page, per_page) = page(query.page, query.per_page)?;
-    let stale = app.finance_is_stale(at_least.as_ref()).await;
+    let freshness = app.finance_freshness(at_least.as_ref()).await;
     let wanted = JournalQuery { launch: query.launch, booking: query.booking, page, per_page };
     let mut journal = app.views.finance.journal(&wanted).await?;
-    journal.lines.stale = stale;
-    Ok(read(stale, journal))
+    journal.lines.stale = freshness.is_stale();
+    Ok(read(freshness, journal))
 }

@@ -32,8 +32,8 @@ fn described(service: Service) -> (Router<App>, OpenApi) {
         Service::Employee => "Astro Bookings: employee service",
         Service::Core => "Astro Bookings: core service",
     };
-    let about = "Errors have one shape, `Problem`. Commands need the header `Idempotency-Key` and answer with `Astro-Position`; reads that carry it \
-                 wait for it a little, and say `Astro-Stale: true` when they are older all the same.";
+    let about = "Errors have one shape, `Problem`. Commands need the header `Idempotency-Key` and answer with `Astro-Position`. Reads \
+                 wait a little for the one they carry, and say `Astro-Stale: true` when they are older all the same or more than 2 s behind the log.";
     let info = InfoBuilder::new().title(title).version(env!("CARGO_PKG_VERSION")).description(Some(about)).build();
     let start = OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info).build());
     let (router, mut openapi) = start.nest(&base(service), routes(service)).split_for_parts();

@@ -24,6 +24,14 @@ pub struct StreamVersion {
     pub sequence: u64,
 }
 
+impl StreamVersion {
+    /// Kind of stream, which of that kind, and sequence.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str, u64) {
+        (&self.stream_type, &self.stream_id, self.sequence)
+    }
+}
+
 impl fmt::Display for StreamVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}@{}", self.stream_type, self.stream_id, self.sequence)

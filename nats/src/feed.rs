@@ -152,13 +152,14 @@ impl Feed {
         Ok(head.unwrap_or_default().try_into().unwrap_or_default())
     }
 
-    /// When the event at the head was recorded; `None` when the log is empty.
-    pub async fn recorded_at(&self, position: u64) -> Result<Option<jiff::Timestamp>, FeedError> {
-        let moment: Option<Moment> = sqlx::query_scalar("SELECT recorded_at FROM recorded WHERE position = $1")
-            .bind(i64::try_from(position).unwrap_or(i64::MAX))
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(moment.map(Into::into))
+    /// How long ago the event at `position` was recorded, by the database's clock; `None` where the log does not go so far.
+    pub async fn age(&self, position: u64) -> Result<Option<Duration>, FeedError> {
+        let age: Option<f64> =
+            sqlx::query_scalar("SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8 FROM recorded WHERE position = $1")
+                .bind(i64::try_from(position).unwrap_or(i64::MAX))
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(age.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
     }
 
     /// Where an event of a stream stands in the log; `None` while it is not sequenced.

@@ -76,6 +76,11 @@ impl FinanceViews {
         Reader { projection: Projection::Finance, store: &self.store, feed: &self.feed, local: &self.local, guards: self.guards }
     }
 
+    /// Whether the views show the event `(stream type, stream id, sequence)`, if one is asked for, after waiting for it, 2 s at most; and
+    /// whether they are late.
+    pub async fn freshness(&self, at_least: Option<(&str, &str, u64)>) -> Result<Freshness, ReadFault> {
+        self.reader().freshness(at_least).await
+    }
     /// Waits, 2 s at most, until the views have read the event `sequence` of the stream.
     pub async fn wait_for(&self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
         self.reader().wait_for(stream_type, stream_id, sequence).await

@@ -1,4 +1,5 @@
-//! Reading what one has written: waiting until a view has reached a version of a stream, for a moment at most.
+//! Reading what one has written: waiting until a view has reached a version of a stream, for a moment at most. And knowing whether a view
+//! is late for everybody.
 
 use crate::{
     Guards, Projection,
@@ -8,7 +9,7 @@ use crate::{
 };
 use nats::{Feed, FeedError, partition};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// How long a read waits for a view.
 pub const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -17,19 +18,35 @@ const ASK_EVERY: Duration = Duration::from_millis(3);
 /// How often a view is asked at the least.
 const ASK_EVERY_MAX: Duration = Duration::from_millis(40);
 
-/// Whether a view has reached what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// After how long an event that a view has not read makes it late.
+pub const LATE_AFTER: Duration = Duration::from_secs(2);
+/// How long it is believed that a view is not late, or that nobody can say.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+/// How long a read waits to learn whether its view is late.
+const LOOK_WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Whether a view has reached what was asked for, and all that was recorded more than a moment ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Freshness {
     /// It has.
     Fresh,
-    /// Not in time: what it says is older.
+    /// It has what was asked for, but not what was recorded [`LATE_AFTER`] ago, or nobody can say: its projector stands still, or what it
+    /// has read is of another log.
+    Late,
+    /// Not in time: what it says is older than asked for.
     Stale,
 }
 
 impl Freshness {
-    /// Whether what the view says is older than asked for.
+    /// Whether what the view says may be out of date.
     #[must_use]
     pub fn is_stale(self) -> bool {
+        self != Self::Fresh
+    }
+
+    /// Whether it is known to be older than asked for.
+    #[must_use]
+    pub fn is_older_than_asked(self) -> bool {
         self == Self::Stale
     }
 }
@@ -66,6 +83,41 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Whether all views show the event `sequence` of the stream, if one is asked for, after waiting for it; and whether they are late.
+    pub(crate) async fn freshness(self, at_least: Option<(&str, &str, u64)>) -> Result<Freshness, ReadFault> {
+        if let Some((stream_type, stream_id, sequence)) = at_least
+            && self.wait_for(stream_type, stream_id, sequence).await?.is_stale()
+        {
+            return Ok(Freshness::Stale);
+        }
+        Ok(if self.are_late().await { Freshness::Late } else { Freshness::Fresh })
+    }
+
+    /// Looks once in a while, and each time while they are late.
+    async fn are_late(self) -> bool {
+        if let Some(late) = self.local.believed_late(self.projection) {
+            return late;
+        }
+        let found = timeout(LOOK_WAIT_MAX, self.look_whether_late()).await;
+        let (late, believed) = match found {
+            Ok(Ok(late)) => (late, !late),
+            Ok(Err(_)) | Err(_) => (true, true),
+        };
+        if believed {
+            self.local.believe_late(self.projection, late, BELIEVED_FOR);
+        }
+        late
+    }
+
+    async fn look_whether_late(self) -> Result<bool, ReadFault> {
+        let (least, most) = self.reached_by(Partitions::ALL).await?;
+        // A view that is ahead of the log has read another one, which is no more.
+        if most > self.feed.head().await? {
+            return Ok(true);
+        }
+        Ok(self.feed.age(least + 1).await?.is_some_and(|age| age > LATE_AFTER))
+    }
+
     /// Waits until all views have read the event `sequence` of the stream.
     pub(crate) async fn wait_for(self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Freshness, ReadFault> {
         if sequence == 0 || !self.guards.wait {

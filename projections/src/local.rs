@@ -1,4 +1,4 @@
-//! How far the projectors of this process are, so that a reader beside one need not ask the store again and again.
+//! How far the projectors of this process are, and whether views are late, so that a reader need not ask the store again and again.
 
 use crate::{
     Projection,
@@ -18,6 +18,7 @@ pub(crate) struct Local(Arc<[watch::Sender<Known>; 3]>);
 struct Known {
     owned: Partitions,
     positions: Positions,
+    late: Option<(bool, Instant)>,
 }
 
 impl Default for Local {
@@ -47,6 +48,20 @@ impl Local {
     /// Whether a projector here reads these partitions and is not as far.
     pub(crate) fn is_behind(&self, projection: Projection, some: Partitions, position: u64) -> bool {
         self.of(projection).borrow().is_behind(some, position)
+    }
+
+    /// Whether the views are late, if that was found a moment ago.
+    pub(crate) fn believed_late(&self, projection: Projection) -> Option<bool> {
+        let (late, until) = self.of(projection).borrow().late?;
+        (Instant::now() < until).then_some(late)
+    }
+
+    /// Whether the views are late was found, and is believed for a while.
+    pub(crate) fn believe_late(&self, projection: Projection, late: bool, so_long: Duration) {
+        self.of(projection).send_if_modified(|known| {
+            known.late = Some((late, Instant::now() + so_long));
+            false
+        });
     }
 
     /// Returns once a projector here that was behind has read some partitions up to `position`, or after `pause` when none here is;

@@ -42,7 +42,7 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
             views.push(match (&known, standing) {
                 (_, Some((standing, sharing))) => {
                     let parked = store.parked(Table { view, version: standing.version }).await.map_or(0, |parked| parked.len() as u64);
-                    let (lag_events, lag_ms) = lag(&databases.feed, standing.position(), head, now).await?;
+                    let (lag_events, lag_ms) = lag(&databases.feed, standing.position(), head).await?;
                     let partition = |partition: u8| PartitionStatus {
                         partition,
                         position: standing.positions().of(partition).min(head),
@@ -74,9 +74,9 @@ pub async fn status(databases: &Databases, now: Timestamp) -> Result<Status, Rea
 }
 
 /// How many events a view at `position` has not read, and how old the first of them is in milliseconds.
-async fn lag(feed: &Feed, position: u64, head: u64, now: Timestamp) -> Result<(u64, u64), FeedError> {
-    let oldest = if position < head { feed.recorded_at(position + 1).await? } else { None };
-    let age = oldest.map_or(0, |at| u64::try_from(now.duration_since(at).as_millis()).unwrap_or_default());
+async fn lag(feed: &Feed, position: u64, head: u64) -> Result<(u64, u64), FeedError> {
+    let age = if position < head { feed.age(position + 1).await? } else { None };
+    let age = age.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     Ok((head.saturating_sub(position), age))
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn measure(databases: Databases, projection: Projection) {
             known = standings.values().map(Standing::position).min();
         }
         if let (Some(position), Ok(head)) = (known, feed.head().await)
-            && let Ok((events, age)) = lag(feed, position, head, Timestamp::now()).await
+            && let Ok((events, age)) = lag(feed, position, head).await
         {
             metrics::gauge!("astro_view_lag_events", "projection" => projection.as_str()).set(events as f64);
             metrics::gauge!("astro_view_lag_seconds", "projection" => projection.as_str()).set(age as f64 / 1_000.0);

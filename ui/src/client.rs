@@ -111,9 +111,14 @@ impl Intent {
     }
 }
 
+/// Where the last command stands, if there was one lately.
+fn last_position() -> Option<String> {
+    POSITION.with_borrow(Clone::clone).or_else(crate::browser::last_position)
+}
+
 /// Reads.
 pub(crate) async fn get<T: DeserializeOwned>(path: String) -> Answer<T> {
-    let position = POSITION.with_borrow(Clone::clone).or_else(crate::browser::last_position);
+    let position = last_position();
     call(Ask { method: Method::Get, path, body: None, key: None, position }).await.and_then(|reply| parse(&reply))
 }
 
@@ -154,7 +159,7 @@ pub async fn fresh<T, F: Future<Output = Answer<T>>>(read: impl Fn() -> F, stale
             Ok(read) => stale(read),
             Err(problem) => problem.code == Code::NotShownYet,
         };
-        if !again || cfg!(feature = "server") {
+        if !again || cfg!(feature = "server") || last_position().is_none() {
             break;
         }
         crate::browser::sleep(FRESH_PAUSE_MS).await;

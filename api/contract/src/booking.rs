@@ -76,7 +76,7 @@ pub struct Trip {
     pub booking: Booking,
     /// The launch.
     pub launch: LaunchCard,
-    /// Whether it is older than the `Astro-Position` asked for.
+    /// Whether it may be out of date: older than the `Astro-Position` asked for, or more than 2 s behind the log.
     #[serde(default)]
     pub stale: bool,
 }

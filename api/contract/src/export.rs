@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct Export {
     /// When this was written.
     pub made_at: Timestamp,
-    /// Whether the bookings are older than the `Astro-Position` asked for.
+    /// Whether the bookings may be out of date: older than the `Astro-Position` asked for, or more than 2 s behind the log.
     #[serde(default)]
     pub stale: bool,
     /// The account.

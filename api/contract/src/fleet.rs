@@ -171,7 +171,7 @@ pub struct SupplierSummary {
     pub next_departure: Option<Timestamp>,
     /// Of which position of the log this speaks.
     pub position: u64,
-    /// Whether it is older than the `Astro-Position` asked for.
+    /// Whether it may be out of date: older than the `Astro-Position` asked for, or more than 2 s behind the log.
     #[serde(default)]
     pub stale: bool,
 }

@@ -32,5 +32,5 @@ pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub const POSITION: &str = "Astro-Position";
 /// Header of every answer: what the request is called in the log.
 pub const REQUEST_ID: &str = "Request-Id";
-/// Header of a read that is older than asked for.
+/// Header of a read that may be out of date.
 pub const STALE: &str = "Astro-Stale";

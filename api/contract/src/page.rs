@@ -33,7 +33,7 @@ impl Default for Listing {
 pub struct List<T> {
     /// The items, in an order of their own.
     pub items: Vec<T>,
-    /// Whether it is older than the `Astro-Position` asked for.
+    /// Whether it may be out of date: older than the `Astro-Position` asked for, or more than 2 s behind the log.
     #[serde(default)]
     pub stale: bool,
 }
@@ -52,7 +52,7 @@ pub struct Page<T> {
     pub per_page: u32,
     /// Of which position of the log this speaks.
     pub position: u64,
-    /// Whether it is older than the `Astro-Position` asked for.
+    /// Whether it may be out of date: older than the `Astro-Position` asked for, or more than 2 s behind the log.
     #[serde(default)]
     pub stale: bool,
 }

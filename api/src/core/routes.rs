@@ -85,8 +85,8 @@ async fn streams(
     AtLeast(at_least): AtLeast,
     Query(query): Query<StreamSearch>,
 ) -> Answer<Read<List<StreamHit>>> {
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
-    Ok(list(stale, history::find(&app, query.search.trim()).await?))
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
+    Ok(list(freshness, history::find(&app, query.search.trim()).await?))
 }
 
 /// The events of a stream, oldest first.
@@ -100,10 +100,10 @@ async fn stream_events(
     Query(wanted): Query<Listing>,
 ) -> Answer<Read<Page<StreamEvent>>> {
     let wanted = checked(wanted)?;
-    let stale = app.log_is_stale(at_least.as_ref()).await;
+    let freshness = app.log_freshness(at_least.as_ref()).await;
     let mut page = history::events(&app.pool, &stream_type, &id, &wanted).await?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
@@ -133,9 +133,9 @@ async fn stream_state(
         (None, Some(time)) => At::Time(time),
         (Some(_), Some(_)) => return Err(ApiError::field("time", "and position cannot be given together")),
     };
-    let stale = app.log_is_stale(at_least.as_ref()).await;
+    let freshness = app.log_freshness(at_least.as_ref()).await;
     let state = history::state(&app.pool, &stream_type, &id, at).await?;
-    Ok(read(stale, StreamState { stale, ..state }))
+    Ok(read(freshness, StreamState { stale: freshness.is_stale(), ..state }))
 }
 
 /// Check every event of the log: places, hashes, chain, order within streams.

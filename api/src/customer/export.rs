@@ -66,15 +66,15 @@ async fn export(
     AtLeast(at_least): AtLeast,
     Query(InForm { format }): Query<InForm>,
 ) -> Answer<Response> {
-    let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let export = Export { stale, ..app.gather(customer, claims.sid).await? };
+    let freshness = app.customer_freshness(at_least.as_ref()).await;
+    let export = Export { stale: freshness.is_stale(), ..app.gather(customer, claims.sid).await? };
     app.trail.note(Event::new(Kind::DataExported).account(customer.account).address(&address)).await;
     let saved = |name: &str| AppendHeaders([(CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))]);
     Ok(match format {
-        Format::Json => (older(stale), saved("astro-bookings.json"), Json(export)).into_response(),
+        Format::Json => (older(freshness), saved("astro-bookings.json"), Json(export)).into_response(),
         Format::Html => {
             let html = AppendHeaders([(CONTENT_TYPE, "text/html; charset=utf-8")]);
-            (older(stale), saved("astro-bookings.html"), html, page::render(&export)).into_response()
+            (older(freshness), saved("astro-bookings.html"), html, page::render(&export)).into_response()
         }
     })
 }

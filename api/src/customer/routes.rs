@@ -61,22 +61,22 @@ async fn board(State(app): State<App>, AtLeast(at_least): AtLeast, Query(query):
         return Err(ApiError::field("search", format!("must be at most {SEARCH_CHARACTERS_MAX} characters")));
     }
     let query = BoardQuery { page, per_page, ..query };
-    let stale = app.customer_is_stale(at_least.as_ref()).await;
+    let freshness = app.customer_freshness(at_least.as_ref()).await;
     let mut board = app.views.customer.board(&query, app.clock.now()).await?;
-    board.launches.stale = stale;
-    Ok(read(stale, board))
+    board.launches.stale = freshness.is_stale();
+    Ok(read(freshness, board))
 }
 
 /// One launch, by slug or id.
 #[utoipa::path(get, path = "/launches/{launch}", tag = "launches", params(("launch" = String, Path)),
     responses((status = 200, body = LaunchPage), (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn launch_page(State(app): State<App>, AtLeast(at_least): AtLeast, Path(launch): Path<String>) -> Answer<Read<LaunchPage>> {
-    let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let mut page = app.views.customer.launch(&launch).await?.ok_or_else(|| missing(stale))?;
-    page.stale = stale;
+    let freshness = app.customer_freshness(at_least.as_ref()).await;
+    let mut page = app.views.customer.launch(&launch).await?.ok_or_else(|| missing(freshness))?;
+    page.stale = freshness.is_stale();
     // Without the event store the page is still shown; the offer is then told at the hold.
     page.offer = app.policies.now().await.ok().map(|policies| Offer::from(&*policies));
-    Ok(read(stale, page))
+    Ok(read(freshness, page))
 }
 
 /// The launch again each time it changes: events `launch` with a `LaunchChange`, their id the position.
@@ -97,8 +97,8 @@ async fn live(State(app): State<App>, headers: HeaderMap, Path(launch): Path<Str
 /// Who flies.
 #[utoipa::path(get, path = "/suppliers", tag = "launches", responses((status = 200, body = List<Supplier>)))]
 async fn suppliers(State(app): State<App>, AtLeast(at_least): AtLeast) -> Answer<Read<List<Supplier>>> {
-    let stale = app.customer_is_stale(at_least.as_ref()).await;
-    Ok(list(stale, app.views.customer.suppliers().await?))
+    let freshness = app.customer_freshness(at_least.as_ref()).await;
+    Ok(list(freshness, app.views.customer.suppliers().await?))
 }
 
 /// Keep seats while paying for them.
@@ -269,11 +269,11 @@ async fn trips(
     Query(query): Query<Listing>,
 ) -> Answer<Read<Page<Trip>>> {
     let wanted = listing(query.page, query.per_page, query.search)?;
-    let stale = app.customer_is_stale(at_least.as_ref()).await;
+    let freshness = app.customer_freshness(at_least.as_ref()).await;
     let trips = app.views.customer.bookings_of(customer.customer, &wanted, &|kind, text| app.blind(kind, text)).await?;
     let mut trips = app.open_trips(trips).await?;
-    trips.stale = stale;
-    Ok(read(stale, trips))
+    trips.stale = freshness.is_stale();
+    Ok(read(freshness, trips))
 }
 
 /// One of my bookings.
@@ -285,9 +285,9 @@ async fn trip(
     AtLeast(at_least): AtLeast,
     Path(booking): Path<BookingId>,
 ) -> Answer<Read<Trip>> {
-    let stale = app.customer_is_stale(at_least.as_ref()).await;
-    let trip = app.views.customer.trip(customer.customer, booking).await?.ok_or_else(|| missing(stale))?;
+    let freshness = app.customer_freshness(at_least.as_ref()).await;
+    let trip = app.views.customer.trip(customer.customer, booking).await?.ok_or_else(|| missing(freshness))?;
     let mut trip = app.open_trip(trip).await?;
-    trip.stale = stale;
-    Ok(read(stale, trip))
+    trip.stale = freshness.is_stale();
+    Ok(read(freshness, trip))
 }

@@ -61,10 +61,10 @@ impl App {
     responses((status = 200, body = SupplierSummary), (status = 404, body = Problem, description = "not_found"),
     (status = 503, body = Problem, description = "not_shown_yet")))]
 async fn summary(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<SupplierSummary>> {
-    let stale = app.desk_is_stale(at_least.as_ref()).await;
+    let freshness = app.desk_freshness(at_least.as_ref()).await;
     let summary = app.views.operations.supplier_summary(member.supplier, &app.views.finance, app.clock.now()).await?;
-    let summary = summary.ok_or_else(|| missing(stale))?;
-    Ok(read(stale, SupplierSummary { stale, ..summary }))
+    let summary = summary.ok_or_else(|| missing(freshness))?;
+    Ok(read(freshness, SupplierSummary { stale: freshness.is_stale(), ..summary }))
 }
 
 /// My launches, soonest first.
@@ -78,10 +78,10 @@ async fn launches(
 ) -> Answer<Read<Page<LaunchCard>>> {
     let listing = listing(query.page, query.per_page, query.search)?;
     let wanted = LaunchQuery { supplier: Some(member.supplier), status: query.status, listing };
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
     let mut page = app.views.operations.launches(&wanted, app.clock.now()).await?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// Put a launch on sale.
@@ -107,10 +107,10 @@ async fn launch_page(
     Path(launch): Path<String>,
 ) -> Answer<Read<LaunchPage>> {
     let (id, _) = app.own_launch(member, &launch).await?;
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
-    let mut page = app.views.operations.launch(&id.to_string()).await?.ok_or_else(|| missing(stale))?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
+    let mut page = app.views.operations.launch(&id.to_string()).await?.ok_or_else(|| missing(freshness))?;
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// The bookings of one of my launches.
@@ -125,19 +125,19 @@ async fn bookings(
 ) -> Answer<Read<Page<BookingRow>>> {
     let listing = listing(query.page, query.per_page, query.search)?;
     let (id, _) = app.own_launch(member, &launch).await?;
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
     let wanted = BookingQuery { launch: Some(id), listing, ..BookingQuery::default() };
     let page = app.desk_bookings(&wanted, false).await?;
     let mut page = app.open_manifest(page).await?;
-    page.stale = stale;
-    Ok(read(stale, page))
+    page.stale = freshness.is_stale();
+    Ok(read(freshness, page))
 }
 
 /// My rockets.
 #[utoipa::path(get, path = "/rockets", tag = "rockets", security(("session" = ["supplier"])), responses((status = 200, body = List<Rocket>)))]
 async fn rockets(State(app): State<App>, member: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<List<Rocket>>> {
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
-    Ok(list(stale, app.views.operations.rockets(member.supplier).await?))
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
+    Ok(list(freshness, app.views.operations.rockets(member.supplier).await?))
 }
 
 /// Bring a rocket into service.
@@ -191,8 +191,8 @@ async fn retire_rocket(
 /// Where launches leave from.
 #[utoipa::path(get, path = "/spaceports", tag = "launches", security(("session" = ["supplier"])), responses((status = 200, body = List<Spaceport>)))]
 async fn spaceports(State(app): State<App>, _: SupplierMember, AtLeast(at_least): AtLeast) -> Answer<Read<List<Spaceport>>> {
-    let stale = app.operations_are_stale(at_least.as_ref()).await;
-    Ok(list(stale, app.views.operations.spaceports().await?))
+    let freshness = app.operations_freshness(at_least.as_ref()).await;
+    Ok(list(freshness, app.views.operations.spaceports().await?))
 }
 
 /// Another price for seats not yet held.

@@ -47,9 +47,16 @@ async fn a_paused_projection_is_shown_as_it_was_and_says_so_until_it_is_resumed(
     let waiting = operator.until("/api/core/projections", |all| of(all, "customer.launches")["lag_events"].as_u64() > Some(0)).await;
     assert_eq!(of(&waiting, "operations.launches")["paused"], false);
 
+    // Who has done nothing is told too, once it is some seconds old.
+    let visitor = world.visitor();
+    let late = visitor.until(&page, |page| page["stale"] == true).await;
+    assert_eq!(late["held"], 0);
+    visitor.get("/api/customer/launches/no-such-launch").await.refused(404, "not_found");
+
     done(&operator, "/api/core/projections/customer/resume").await;
     let shown = ada.until(&page, |page| page["held"] == 1).await;
     assert_eq!(shown["stale"], false);
+    assert_eq!(visitor.get(&page).await.ok()["stale"], false);
     assert_eq!(ada.get(&booking).await.ok()["booking"]["status"], "held");
     world.end().await;
 }

@@ -70,6 +70,34 @@ async fn a_view_that_does_not_get_there_in_time_is_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_stands_still_is_late_for_everybody_once_something_has_happened() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(1).await;
+        world.settle().await;
+        let views = world.customer();
+        assert_eq!(views.freshness(None).await.unwrap(), Freshness::Fresh);
+        for running in running {
+            running.stop().await;
+        }
+        let done = world.hold(0, 1, "1A").await;
+        until("the view is late", async || views.freshness(None).await.unwrap() == Freshness::Late).await;
+        let launch = launch(0).to_string();
+        let mine = Some(("launch", launch.as_str(), done.at.sequence));
+        assert_eq!(views.freshness(mine).await.unwrap(), Freshness::Stale, "whoever did it is told more");
+
+        let running = world.project_all();
+        world.settle().await;
+        assert_eq!(views.freshness(None).await.unwrap(), Freshness::Fresh);
+        assert_eq!(views.freshness(mine).await.unwrap(), Freshness::Fresh);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_everything_again_changes_nothing() {
     world(async |world| {
         world.catalogue(4).await;

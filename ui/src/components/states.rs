@@ -46,10 +46,10 @@ pub fn Failed(what: String, problem: Problem, #[props(default)] onretry: Option<
     }
 }
 
-/// What is shown is older than what was just done.
+/// What is shown is older than what was done last.
 #[component]
 pub fn Stale() -> Element {
     rsx! {
-        p { class: "stale", role: "status", "This may be out of date: your last change is saved and shows here as soon as the page has caught up." }
+        p { class: "stale", role: "status", "This may be out of date: what was saved last is kept, but not shown yet. Load the page again in a moment." }
     }
 }

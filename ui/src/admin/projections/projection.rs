@@ -122,7 +122,7 @@ fn PauseButton(name: String, title: String, paused: bool, onchanged: Callback<()
         }
         if asking() {
             Dialog { id: "ask-{button}", title: "Pause {title}?", onclose: move |()| asking.set(false), back_to: button,
-                p { "{seen_by} everything as it is now until somebody resumes it; who has just changed something is told that it may be out of date. Selling, paying and refunding go on: only what is shown waits." }
+                p { "{seen_by} everything as it is now until somebody resumes it, and are told that it may be out of date once something has changed. Selling, paying and refunding go on: only what is shown waits." }
                 div { class: "dialog-actions",
                     Button { onclick: move |_| asking.set(false), "Leave it running" }
                     Button { kind: ButtonKind::Danger, busy: busy(), onclick: move |_| set.call(true), "Pause it" }
