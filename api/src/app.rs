@@ -33,7 +33,7 @@ use contract::{CustomerId, LaunchId, Slug, launch::LaunchPage};
 use domain::{customer::Customer, slug::SlugClaim};
 use futures::FutureExt;
 use nats::{Bus, Feed};
-use projections::{CustomerViews, Databases, FinanceViews, Freshness, OperationsViews};
+use projections::{CustomerViews, Databases, FinanceViews, Freshness, OperationsViews, ReadFault};
 use scheduler::{
     Mailbox, Notifications,
     payment::{Gateway, TestGateway},
@@ -241,7 +241,7 @@ impl App {
         let reader = views.customer.clone();
         let read: ReadPage = Arc::new(move |launch: LaunchId| {
             let reader = reader.clone();
-            async move { reader.launch(&launch.to_string()).await.ok().flatten() }.boxed()
+            async move { page_now(&reader, &launch.to_string()).await.ok().flatten() }.boxed()
         });
         Ok(Self(Arc::new(Shared {
             pool: servers.pool.clone(),
@@ -307,7 +307,7 @@ impl App {
 
     /// The page of a launch by slug or id, from the customers' view.
     pub async fn page_of(&self, launch: &str) -> Answer<LaunchPage> {
-        self.views.customer.launch(launch).await?.ok_or_else(ApiError::not_found)
+        page_now(&self.views.customer, launch).await?.ok_or_else(ApiError::not_found)
     }
 
     /// Whether the customers' views show what is asked for, after waiting for it a little. While the log cannot be asked they count as older:
@@ -360,4 +360,9 @@ impl App {
             of_this_log: furthest <= head || furthest <= self.feed.head().await?,
         })
     }
+}
+
+async fn page_now(views: &CustomerViews, launch: &str) -> Result<Option<LaunchPage>, ReadFault> {
+    let stale = views.freshness(None).await?.is_stale();
+    Ok(views.launch(launch).await?.map(|page| LaunchPage { stale, ..page }))
 }

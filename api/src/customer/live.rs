@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Browsers at once; more are told to come back.
 const CONNECTIONS_MAX: usize = 5_000;
-/// How often launches somebody looks at are read again, for the case that a hint was lost.
+/// How often launches somebody looks at are read again, for the case that a hint was lost or that none comes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long to leave the bus alone after it failed.
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -111,16 +111,17 @@ impl Live {
         let looked_at = self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(latest) = looked_at.get(&page.card.id) {
             latest.send_if_modified(|known| {
-                let newer = page.position > known.position;
-                if newer {
+                let news = page.position > known.position || (page.position == known.position && page.stale != known.stale);
+                if news {
                     *known = Arc::new(page);
                 }
-                newer
+                news
             });
         }
     }
 
-    /// The page each time it changes, beginning with `page` unless the browser has seen its position. None when too many look already.
+    /// The page each time it changes, or is found to be out of date or so no more, beginning with `page` unless the browser has seen its
+    /// position. None when too many look already.
     #[must_use]
     pub fn watch(
         &self,
@@ -135,13 +136,15 @@ impl Live {
             latest.subscribe()
         };
         self.tell(page);
-        let watching = Watching { receiver, seen: seen.unwrap_or_default(), first: seen.is_none(), stop, _permit: permit };
+        let watching = Watching { receiver, seen: seen.unwrap_or_default(), stale: false, first: seen.is_none(), stop, _permit: permit };
         Some(futures::stream::unfold(watching, |mut watching| async move {
             loop {
                 let page = watching.receiver.borrow_and_update().clone();
-                if watching.first || page.position > watching.seen {
+                let news = page.position > watching.seen || (page.position == watching.seen && page.stale != watching.stale);
+                if watching.first || news {
                     watching.first = false;
                     watching.seen = page.position;
+                    watching.stale = page.stale;
                     return Some((page, watching));
                 }
                 tokio::select! {
@@ -156,6 +159,7 @@ impl Live {
 struct Watching {
     receiver: watch::Receiver<Arc<LaunchPage>>,
     seen: u64,
+    stale: bool,
     first: bool,
     stop: CancellationToken,
     _permit: OwnedSemaphorePermit,

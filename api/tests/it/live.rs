@@ -51,6 +51,29 @@ async fn next(stream: &mut Response, read: &mut String) -> (u64, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_looks_is_told_when_what_they_see_stands_still_and_when_it_goes_on() {
+    let world = World::start().await;
+    let (launch, slug) = world.launch(Flight::default()).await;
+    let (operator, ada) = (world.with_role(contract::account::Role::Operator, None).await, world.customer().await);
+    let mut stream = world.visitor().request(Method::GET, &format!("/api/customer/launches/{slug}/live")).send().await.unwrap();
+    let mut read = String::new();
+    let (first, page) = next(&mut stream, &mut read).await;
+    assert_eq!(page["launch"]["stale"], false);
+    assert_eq!(operator.post("/api/core/projections/customer/pause", &json!(null)).await.status, 204);
+    ada.ask(&format!("/api/customer/launches/{launch}/holds"), &json!({ "seats": ["3B"] })).await.ok();
+    let (same, page) = next(&mut stream, &mut read).await;
+    assert_eq!((same, &page["launch"]["stale"], &page["launch"]["taken"]), (first, &json!(true), &json!([])));
+    assert_eq!(operator.post("/api/core/projections/customer/resume", &json!(null)).await.status, 204);
+    let (mut second, mut page) = next(&mut stream, &mut read).await;
+    while page["launch"]["stale"] == true {
+        (second, page) = next(&mut stream, &mut read).await;
+    }
+    assert_eq!(page["launch"]["taken"], json!([{ "seat": "3B", "held": true }]));
+    assert!(second > first);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_browser_sees_a_seat_taken_within_a_second() {
     let world = World::start().await;
     let (launch, slug) = world.launch(Flight::default()).await;
