@@ -233,7 +233,7 @@ async fn run(Cli { role: what, config }: Cli) -> Result<ExitCode> {
     match what {
         Role::All { listen, mailbox } => {
             let (servers, lines, exporter) = start(&config).await?;
-            let listener = serve::listen(listen.listen).await?;
+            let listener = serve::listen(listen.listen)?;
             let (mut roles, _) = roles::all(&config, &servers, listener, mailbox, lines).await?;
             roles.export(exporter);
             roles.run_until_signal().await?;

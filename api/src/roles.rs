@@ -347,7 +347,7 @@ pub async fn one(
     // Only the core service signs people in.
     let keys = if core { Keys::load(config.keys()?)? } else { Keys::verify_only(config.keys()?)? };
     let app = App::new(config, servers, keys, servers.executor(), mailbox.is_some(), roles.web_stop())?;
-    let listener = serve::listen(address).await?;
+    let listener = serve::listen(address)?;
     roles.serve(&app, config, &[service], listener, servers.tls.as_ref())?;
     Ok(roles)
 }

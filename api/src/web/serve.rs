@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -36,9 +36,18 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long nothing is accepted after that failed: there are too many open files, most likely.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// How many connections may wait to be accepted. A client beyond that is heard when it asks again, a second later.
+const BACKLOG_MAX: u32 = 1_024;
+
 /// Takes the address.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("ASTRO_LISTEN: listen on {address}"))
+pub fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG_MAX)
+    };
+    open().with_context(|| format!("ASTRO_LISTEN: listen on {address}"))
 }
 
 /// Serves until `stop`, then lets open requests end. With `tls` every connection is encrypted, and who shows a certificate of ours is

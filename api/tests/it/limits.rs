@@ -7,7 +7,10 @@ use crate::{
 };
 use api::{
     audit::Kind,
-    web::limits::{CONNECTIONS_PER_ADDRESS_MAX, Width},
+    web::{
+        limits::{CONNECTIONS_PER_ADDRESS_MAX, Width},
+        serve,
+    },
 };
 use contract::account::Role;
 use reqwest::Method;
@@ -194,4 +197,14 @@ async fn a_sign_in_a_denial_and_a_limit_each_leave_an_entry() {
     let mine = auditor.get(&format!("/api/core/security-events?account={account}")).await.ok();
     assert!(mine["items"].as_array().unwrap().iter().all(|event| event["address"] == ""), "{mine}");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_connections_is_let_in_though_the_server_is_busy() {
+    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts; one that finds no room tries again after a second.
+    let burst = (0..500).map(|_| timeout(Duration::from_millis(900), TcpStream::connect(address)));
+    let made = futures::future::join_all(burst).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(made, 500);
 }

@@ -240,7 +240,7 @@ async fn the_core_service_is_the_one_or_not_talked_to() {
 async fn a_service_answers_encrypted_and_knows_its_neighbours_by_their_certificates() {
     let folder = std::env::temp_dir().join(format!("astro-transport-{}", Uuid::new_v4()));
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let known = |identity: Option<Extension<Identity>>| async move {
         match identity {

@@ -180,7 +180,7 @@ async fn lived(mut given: Given, entered: &Entered) -> (BTreeMap<&'static str, H
     let mail = Hop::before(inbox.local_addr().unwrap().port()).await;
     given.smtp_url = format!("{}://127.0.0.1:{}", if given.tls_ca.is_some() { "smtps" } else { "smtp" }, mail.port);
     hops.insert("SMTP", mail);
-    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let http = Hop::before(listener.local_addr().unwrap().port()).await;
     let config: Config = given.into();
     let servers = Servers::connect(&config).await.unwrap();

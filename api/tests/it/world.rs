@@ -226,7 +226,7 @@ impl World {
         let keys = place.keys.clone();
         let masters = Box::new(move || Ok(keys::master(&keys)?));
         servers.vault = Some(Vault::with(&config.vault_url().unwrap(), 4, masters, sealing).unwrap());
-        let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listener = serve::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mailbox = Some("127.0.0.1:0".parse().unwrap());
         let (roles, app) = roles::all(&config, &servers, listener, mailbox, lines).await.unwrap();
