@@ -6,7 +6,7 @@ use crate::{
     executor::CLIENTS,
     figure::{Figure, median, percentile},
     load::{Load, ROWS_MAX, SEATS, Schedules, Season, milliseconds, together},
-    pgbench,
+    pgbench::Inserts,
     sales::SEATS_PER_ROW,
     wire::Wire,
 };
@@ -164,10 +164,10 @@ impl Desk {
 
 /// Every figure of this file.
 pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
-    let (mut rates, mut yardsticks, mut full, mut offered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut rates, mut inserts, mut full, mut offered) = (Vec::new(), Inserts::default(), Vec::new(), Vec::new());
     for _ in 0..options.runs {
         astro.at_rest().await?;
-        yardsticks.push(pgbench::inserts_per_second(&options.pgbench, astro.database_url(), CLIENTS, RUN).await?);
+        inserts.measure(options, astro.database_url()).await?;
         let load = desk.sell_all(CLIENTS, None).await?;
         eprintln!("  {:.0} commands/s", load.per_second);
         rates.push(load.per_second);
@@ -180,10 +180,11 @@ pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Re
     }
     let without_views = desk.sell_without_views(astro, options.runs).await?;
     let runs = options.runs;
-    let inserts = ("pgbench inserts/s, 64 clients", median(&mut yardsticks));
+    let sold = "http hold, name and pay on one launch, 64 connections";
     Ok(vec![
-        Figure::beside("http with all views paused", without_views, "commands/s", runs, inserts),
-        Figure::beside("http hold, name and pay on one launch, 64 connections", rate, "commands/s", runs, inserts),
+        Figure::beside("http with all views paused", without_views, "commands/s", runs, inserts.prepared()),
+        Figure::beside(sold, rate, "commands/s", runs, inserts.prepared()),
+        Figure::beside(sold, rate, "commands/s", runs, inserts.as_it_comes()),
         Figure::alone("http p99 of a command then", percentile(&mut full, 99), "ms").runs(runs),
         Figure::alone("http p50 of a command at 70 % of that", percentile(&mut offered, 50), "ms").runs(runs),
         Figure::alone("http p99 of a command at 70 % of that", percentile(&mut offered, 99), "ms").runs(runs),

@@ -5,7 +5,7 @@ use crate::{
     database::{Database, processor_seconds},
     figure::{Figure, median, percentile},
     load::{Load, ROWS_MAX, Schedules, Season, milliseconds, together},
-    pgbench,
+    pgbench::Inserts,
     sales::{Sale, ask},
     stock,
 };
@@ -105,10 +105,10 @@ impl Runs {
 pub(crate) async fn figures(options: &Options) -> Result<Vec<Figure>> {
     let (mut hot_runs, mut distinct_runs, mut stock_hot, mut stock_distinct) =
         (Runs::default(), Runs::default(), Runs::default(), Runs::default());
-    let (mut yardsticks, mut costs) = (Vec::new(), Vec::new());
+    let (mut inserts, mut costs) = (Inserts::default(), Vec::new());
     for _ in 0..options.runs {
         let database = Database::create(options).await?;
-        yardsticks.push(pgbench::inserts_per_second(&options.pgbench, &database.url, CLIENTS, RUN).await?);
+        inserts.measure(options, &database.url).await?;
         let pool = commands::connect_by_key(&database.url, CONNECTIONS).await?;
         commands::migrate(&pool).await?;
         let ours = Ours(Executor::start(pool.clone(), Wake::new(), Limits::default()));
@@ -125,18 +125,20 @@ pub(crate) async fn figures(options: &Options) -> Result<Vec<Figure>> {
         database.drop().await?;
     }
     let runs = options.runs;
-    let inserts = ("pgbench inserts/s, 64 clients", median(&mut yardsticks));
+    let (one_launch, launches) = ("executor hot, one launch, 64 in flight", "executor distinct launches, 64 in flight");
     let (hot, distinct) = (median(&mut hot_runs.rates), median(&mut distinct_runs.rates));
     let (stock_hot, stock_distinct) = (median(&mut stock_hot.rates), median(&mut stock_distinct.rates));
     let p99 = |runs: &mut Runs| percentile(&mut runs.latencies, 99);
     Ok(vec![
-        Figure::beside("executor hot, one launch, 64 in flight", hot, "commands/s", runs, inserts),
+        Figure::beside(one_launch, hot, "commands/s", runs, inserts.prepared()),
+        Figure::beside(one_launch, hot, "commands/s", runs, inserts.as_it_comes()),
         Figure::alone("executor hot, p99", p99(&mut hot_runs), "ms").runs(runs),
-        Figure::beside("executor distinct launches, 64 in flight", distinct, "commands/s", runs, inserts),
+        Figure::beside(launches, distinct, "commands/s", runs, inserts.prepared()),
+        Figure::beside(launches, distinct, "commands/s", runs, inserts.as_it_comes()),
         Figure::alone("executor distinct, p99", p99(&mut distinct_runs), "ms").runs(runs),
         Figure::alone("executor distinct, processor time of program and PostgreSQL", median(&mut costs), "us/command").runs(runs),
-        Figure::beside("stock hot, one launch, 64 in flight", stock_hot, "commands/s", runs, inserts),
-        Figure::beside("stock distinct launches, 64 in flight", stock_distinct, "commands/s", runs, inserts),
+        Figure::beside("stock hot, one launch, 64 in flight", stock_hot, "commands/s", runs, inserts.prepared()),
+        Figure::beside("stock distinct launches, 64 in flight", stock_distinct, "commands/s", runs, inserts.prepared()),
         Figure::beside("executor hot against stock", hot, "commands/s", runs, ("stock cqrs-es + postgres-es", stock_hot)),
         Figure::beside("executor distinct against stock", distinct, "commands/s", runs, ("stock cqrs-es + postgres-es", stock_distinct)),
     ])

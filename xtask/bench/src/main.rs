@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use std::{path::PathBuf, time::Duration};
 
-use crate::{astro::Astro, figure::Figure};
+use crate::{astro::Astro, figure::Figure, pgbench::Inserts};
 
 /// How long each yardstick and each load runs.
 const RUN: Duration = Duration::from_secs(5);
@@ -133,10 +133,11 @@ async fn served(options: &Options) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut astro = Astro::prepare(options).await?;
     eprintln!("The catalogue");
-    let yardstick = pgbench::inserts_per_second(&options.pgbench, astro.database_url(), executor::CLIENTS, RUN).await?;
+    let mut inserts = Inserts::default();
+    inserts.measure(options, astro.database_url()).await?;
     let (launches, took) = astro.import(&options.demo).await?;
     let rate = launches as f64 / took.as_secs_f64();
-    figures.push(Figure::beside("import of the catalogue", rate, "launches/s", 1, ("pgbench inserts/s, 64 clients", yardstick)));
+    figures.push(Figure::beside("import of the catalogue", rate, "launches/s", 1, inserts.prepared()));
     astro.start().await?;
     if options.wants(&["memory idle"]) {
         tokio::time::sleep(REST).await;

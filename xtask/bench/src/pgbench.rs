@@ -1,30 +1,63 @@
-//! The yardstick: single-row inserts of an event-sized row by pgbench, in the same server at the same time of day.
+//! The yardstick: single-row inserts by pgbench, in the same server at the same time of day. The row is an event as cqrs-es and postgres-es
+//! store it, in a table with the key they have (`spikes/executor/one.sql` of the sketch that the aims come from).
 
+use crate::{Options, RUN, executor::CLIENTS, figure::median};
 use anyhow::{Context, Result, bail};
-use std::{path::Path, time::Duration};
 use tokio::process::Command;
 
-const TABLE: &str = "DROP TABLE IF EXISTS bench_insert; CREATE TABLE bench_insert (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
-    stream text NOT NULL, payload json NOT NULL, recorded_at timestamptz NOT NULL DEFAULT clock_timestamp())";
-const INSERT: &str = "INSERT INTO bench_insert (stream, payload) VALUES ('launch-' || :client_id, \
-    '{\"type\":\"seats_held\",\"booking\":\"01936f3e-8a5c-7b1e-9d2f-3c4b5a697887\",\"customer\":\"01936f3e-8a5c-7b1e-9d2f-3c4b5a697887\",\"seats\":[\"3B\"],\"price_each\":{\"minor\":125000000,\"currency\":\"USD\"},\"expires_at\":\"2026-11-22T12:34:56Z\",\"release_at\":\"2026-11-22T12:39:56Z\",\"at\":\"2026-11-22T12:19:56Z\"}');\n";
+/// What prepared statements are compared with.
+const PREPARED: &str = "pgbench inserts/s, 64 clients";
+/// The same, where each insert is sent as text: what pgbench does unless it is told.
+const AS_IT_COMES: &str = "pgbench inserts/s, 64 clients, nothing prepared";
 
-/// Durable inserts a second by `clients` connections.
-pub(crate) async fn inserts_per_second(pgbench: &Path, url: &str, clients: usize, run: Duration) -> Result<f64> {
+const TABLE: &str = "DROP TABLE IF EXISTS bench_insert; CREATE TABLE bench_insert (aggregate_type text NOT NULL, aggregate_id text NOT NULL, \
+    sequence bigint NOT NULL CHECK (sequence >= 0), event_type text NOT NULL, event_version text NOT NULL, payload json NOT NULL, \
+    metadata json NOT NULL, PRIMARY KEY (aggregate_type, aggregate_id, sequence))";
+const INSERT: &str = r#"\set seq :seq + 1
+INSERT INTO bench_insert (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) VALUES ('Launch', 'pgb-' || :client_id, :seq, 'SeatBooked', '1.0', '{"SeatBooked":{"booking_id":"01936f3e-8a5c-7b1e-9d2f-3c4b5a697887","seat":123,"passenger_id":"01936f3e-8a5c-7b1e-9d2f-3c4b5a697887","passenger_name":"Valentina Vladimirovna Tereshkova","fare_minor":2500000000,"currency":"EUR","booked_at":"2026-11-22T12:34:56.789012Z"}}', '{"correlation_id":"01936f3e-8a5c-7b1e-9d2f-3c4b5a697887","causation_id":"01936f3e-8a5c-7b1e-9d2f-3c4b5a697887","user_id":"u-000123"}');
+"#;
+
+/// What was measured of it, beside as many runs of something else.
+#[derive(Default)]
+pub(crate) struct Inserts {
+    prepared: Vec<f64>,
+    as_it_comes: Vec<f64>,
+}
+
+impl Inserts {
+    /// Measures both once more, in the database at `url`.
+    pub(crate) async fn measure(&mut self, options: &Options, url: &str) -> Result<()> {
+        self.prepared.push(inserts_per_second(options, url, "prepared").await?);
+        self.as_it_comes.push(inserts_per_second(options, url, "simple").await?);
+        Ok(())
+    }
+
+    /// The middle one of prepared statements, with its name.
+    pub(crate) fn prepared(&mut self) -> (&'static str, f64) {
+        (PREPARED, median(&mut self.prepared))
+    }
+
+    /// The middle one of statements sent as text, with its name.
+    pub(crate) fn as_it_comes(&mut self) -> (&'static str, f64) {
+        (AS_IT_COMES, median(&mut self.as_it_comes))
+    }
+}
+
+async fn inserts_per_second(options: &Options, url: &str, protocol: &str) -> Result<f64> {
     let pool = sqlx::PgPool::connect(url).await?;
     sqlx::raw_sql(TABLE).execute(&pool).await?;
     pool.close().await;
     let script = std::env::temp_dir().join(format!("astro-bench-{}.sql", std::process::id()));
     std::fs::write(&script, INSERT)?;
-    let jobs = clients.min(2).to_string();
-    let seconds = run.as_secs().to_string();
-    let output = Command::new(pgbench)
-        .args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string(), "--jobs", &jobs, "--time", &seconds, "--file"])
+    let (clients, jobs) = (CLIENTS.to_string(), CLIENTS.min(2).to_string());
+    let output = Command::new(&options.pgbench)
+        .args(["--no-vacuum", "--protocol", protocol, "--client", &clients, "--jobs", &jobs, "--define", "seq=0"])
+        .args(["--time", &RUN.as_secs().to_string(), "--file"])
         .arg(&script)
         .arg(url)
         .output()
         .await
-        .with_context(|| pgbench.display().to_string())?;
+        .with_context(|| options.pgbench.display().to_string())?;
     std::fs::remove_file(&script)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split_whitespace().next()?.parse().ok());
