@@ -37,11 +37,17 @@ const REST: Duration = Duration::from_millis(5);
 const RUSH_REST_MAX: Duration = Duration::from_millis(25);
 /// How soon it looks again when something is committed but held back by an older transaction that is still open.
 const HELD_BACK_POLL: Duration = Duration::from_millis(3);
+/// How soon a log that stopped is looked at again: a person may have mended it.
+const STOPPED_POLL: Duration = Duration::from_secs(5);
 
-/// The log cannot go on. Nobody but a person can tell why.
+/// Why leading ended.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    /// A stream has a hole: an event whose predecessor has no position.
+enum Ended {
+    #[error("the lease went to another process")]
+    Fenced,
+    #[error("the event store failed")]
+    Database(#[from] sqlx::Error),
+    /// A stream has a hole: an event whose predecessor has no position. Nobody but a person can tell why.
     #[error("{stream} has no event {expected} before {found}: the log stops at {position}")]
     Gap {
         /// The stream, as `type/id`.
@@ -53,17 +59,6 @@ pub enum Broken {
         /// The last position given.
         position: u64,
     },
-}
-
-/// Why leading ended.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("the lease went to another process")]
-    Fenced,
-    #[error("the event store failed")]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Broken(#[from] Broken),
 }
 
 /// How often the holder of the lease measures how the log stands.
@@ -81,31 +76,27 @@ struct Lead {
     settled_to: String,
 }
 
-/// Runs the sequencer and the relay, or stands by for them, until `stop`; gives way in `rush`. Returns an error only when the log is broken.
-pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, rush: Rush, stop: CancellationToken) -> Result<(), Broken> {
-    run_with(Trial::default(), pool, bus, wake, rush, stop).await
+/// Runs the sequencer and the relay, or stands by for them, until `stop`; gives way in `rush`. Where the log cannot go on nothing gets a place
+/// any more: that is said to whoever asks for the [`Status`], and looked at again every 5 s.
+pub async fn run(pool: PgPool, bus: Option<Bus>, wake: Wake, rush: Rush, stop: CancellationToken) {
+    run_with(Trial::default(), pool, bus, wake, rush, stop).await;
 }
 
 /// The same with a guard taken away, or an end at some step, for tests.
 #[doc(hidden)]
-pub async fn run_with(
-    trial: impl Into<Trial>,
-    pool: PgPool,
-    bus: Option<Bus>,
-    wake: Wake,
-    rush: Rush,
-    stop: CancellationToken,
-) -> Result<(), Broken> {
+pub async fn run_with(trial: impl Into<Trial>, pool: PgPool, bus: Option<Bus>, wake: Wake, rush: Rush, stop: CancellationToken) {
     let (holder, trial) = (Uuid::new_v4(), trial.into());
     let hearing = hear(bus.clone(), wake.clone(), stop.clone());
     let leading = async {
         while !stop.is_cancelled() {
+            let mut pause = STAND_BY;
             match acquire(&pool, holder).await {
                 Ok(Some(lead)) => match lead_on(&pool, bus.as_ref(), &wake, &rush, lead, &stop, &trial).await {
                     Ok(()) => {}
-                    Err(Ended::Broken(broken)) => {
-                        tracing::error!("The log is broken: {broken}");
-                        return Err(broken);
+                    Err(gap @ Ended::Gap { .. }) => {
+                        tracing::error!("The log is broken: {gap}");
+                        metrics::gauge!("astro_log_stopped").set(1.0);
+                        pause = STOPPED_POLL;
                     }
                     Err(Ended::Fenced) => tracing::info!("Another process sequences now"),
                     Err(error @ Ended::Database(_)) => tracing::warn!("Sequencing pauses: {error}: {}", source(&error)),
@@ -114,15 +105,14 @@ pub async fn run_with(
                 Err(error) => tracing::warn!("Cannot ask for the lease of the log: {error}"),
             }
             select! {
-                () = sleep(STAND_BY) => {}
+                () = sleep(pause) => {}
                 () = stop.cancelled() => {}
             }
         }
-        Ok(())
     };
     select! {
-        ended = leading => ended,
-        () = hearing => Ok(()),
+        () = leading => {}
+        () = hearing => {}
     }
 }
 
@@ -168,9 +158,10 @@ async fn acquire(pool: &PgPool, holder: Uuid) -> Result<Option<Lead>, sqlx::Erro
     .transpose()
 }
 
-/// Gives the lease back, so that a successor need not wait for its end.
-async fn release(pool: &PgPool, epoch: i64) {
-    let released = sqlx::query("UPDATE sequencer SET lease_until = '-infinity' WHERE epoch = $1").bind(epoch).execute(pool).await;
+/// Gives the lease back, so that a successor need not wait for its end, with the reason why the log stops, if it does.
+async fn release(pool: &PgPool, epoch: i64, stopped: Option<String>) {
+    let given_back = "UPDATE sequencer SET lease_until = '-infinity', stopped = COALESCE($2, stopped) WHERE epoch = $1";
+    let released = sqlx::query(given_back).bind(epoch).bind(stopped).execute(pool).await;
     if let Err(error) = released {
         tracing::debug!("The lease of the log runs out by itself: {error}");
     }
@@ -203,7 +194,8 @@ async fn lead_on(
         () = &mut relaying => sequencing.await,
         never = watch_over(pool) => match never {},
     };
-    release(pool, epoch).await;
+    let stopped = ended.as_ref().err().filter(|ended| matches!(ended, Ended::Gap { .. })).map(ToString::to_string);
+    release(pool, epoch, stopped).await;
     ended
 }
 
@@ -217,6 +209,7 @@ async fn watch_over(pool: &PgPool) -> Infallible {
         metrics::gauge!("astro_log_unsequenced_events").set(status.unsequenced as f64);
         let age = status.oldest_writer.unwrap_or_default();
         metrics::gauge!("astro_log_oldest_writer_seconds").set(age.as_secs_f64());
+        metrics::gauge!("astro_log_stopped").set(f64::from(u8::from(status.stopped.is_some())));
         if !status.held_back() {
             warned_at = None;
         } else if warned_at.is_none_or(|at| at.elapsed() >= HELD_BACK_WARN) {
@@ -301,6 +294,8 @@ pub struct Status {
     pub unsequenced: u64,
     /// How long the oldest open writing transaction of the cluster has been open; it holds the log back.
     pub oldest_writer: Option<Duration>,
+    /// Why no event gets its place any more, as a sentence; none while the log goes on.
+    pub stopped: Option<String>,
 }
 
 impl Status {
@@ -316,7 +311,7 @@ pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
     let row = sqlx::query(
         "SELECT s.position, CASE WHEN s.lease_until >= clock_timestamp() THEN s.holder END, s.epoch, \
             (SELECT count(*) FROM events e WHERE e.xid >= s.settled_to AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL), \
-            (SELECT extract(epoch FROM max(clock_timestamp() - a.xact_start))::float8 FROM pg_stat_activity a WHERE a.backend_xid IS NOT NULL) \
+            (SELECT extract(epoch FROM max(clock_timestamp() - a.xact_start))::float8 FROM pg_stat_activity a WHERE a.backend_xid IS NOT NULL), s.stopped \
          FROM sequencer s",
     )
     .fetch_one(pool)
@@ -328,6 +323,7 @@ pub async fn status(pool: &PgPool) -> Result<Status, sqlx::Error> {
         epoch: number(2)?,
         unsequenced: number(3)?,
         oldest_writer: row.try_get::<Option<f64>, _>(4)?.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()),
+        stopped: row.try_get(5)?,
     })
 }
 
@@ -358,7 +354,9 @@ mod tests {
 
     #[test]
     fn the_log_is_held_back_when_something_waits_for_an_old_transaction() {
-        let status = |unsequenced, oldest_writer| Status { position: 7, holder: None, epoch: 1, unsequenced, oldest_writer }.held_back();
+        let status = |unsequenced, oldest_writer| {
+            Status { position: 7, holder: None, epoch: 1, unsequenced, oldest_writer, stopped: None }.held_back()
+        };
         let old = HELD_BACK_WARN + Duration::from_millis(1);
         assert!(status(1, Some(old)));
         assert!(!status(0, Some(old)), "nothing waits for it");

@@ -162,6 +162,18 @@ impl Feed {
         Ok(age.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
     }
 
+    /// How long ago the oldest event was recorded that has no place in the log yet; `None` when all that is committed has one.
+    pub async fn waiting(&self) -> Result<Option<Duration>, FeedError> {
+        let age: Option<f64> = sqlx::query_scalar(
+            "SELECT extract(epoch FROM clock_timestamp() - e.recorded_at)::float8 FROM events e \
+             WHERE e.xid >= (SELECT s.settled_to FROM sequencer s) AND (SELECT l.position FROM log l WHERE l.event_row = e.id LIMIT 1) IS NULL \
+             ORDER BY e.xid LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(age.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+    }
+
     /// Where an event of a stream stands in the log; `None` while it is not sequenced.
     pub async fn position_of(&self, stream_type: &str, stream_id: &str, sequence: u64) -> Result<Option<u64>, FeedError> {
         let position: Option<i64> = sqlx::query_scalar(

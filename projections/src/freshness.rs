@@ -19,7 +19,7 @@ const ASK_EVERY: Duration = Duration::from_millis(3);
 const ASK_EVERY_MAX: Duration = Duration::from_millis(40);
 
 /// After how long an event that a view has not read makes it late.
-pub const LATE_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const LATE_AFTER: Duration = Duration::from_secs(2);
 /// How long it is believed that a view is not late, or that nobody can say.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// How long a read waits to learn whether its view is late.
@@ -30,7 +30,7 @@ const LOOK_WAIT_MAX: Duration = Duration::from_millis(500);
 pub enum Freshness {
     /// It has.
     Fresh,
-    /// It has what was asked for, but not what was recorded [`LATE_AFTER`] ago, or nobody can say: its projector stands still, or what it
+    /// It has what was asked for, but not what was recorded 2 s ago, or nobody can say: its projector or the log stands still, or what it
     /// has read is of another log.
     Late,
     /// Not in time: what it says is older than asked for.
@@ -115,7 +115,8 @@ impl Reader<'_> {
         if most > self.feed.head().await? {
             return Ok(true);
         }
-        Ok(self.feed.age(least + 1).await?.is_some_and(|age| age > LATE_AFTER))
+        let is_late = |age: Option<Duration>| age.is_some_and(|age| age > LATE_AFTER);
+        Ok(is_late(self.feed.age(least + 1).await?) || is_late(self.feed.waiting().await?))
     }
 
     /// Waits until all views have read the event `sequence` of the stream.

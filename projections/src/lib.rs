@@ -43,7 +43,7 @@ pub use closed::Closed;
 pub use customer::CustomerViews;
 pub use databases::{Databases, PrepareFault, Projection, UnknownView, ViewName, prepare};
 pub use finance::{FinanceViews, JournalQuery, Totals};
-pub use freshness::{Freshness, LATE_AFTER, ReadFault, WAIT_MAX};
+pub use freshness::{Freshness, ReadFault, WAIT_MAX};
 #[doc(hidden)]
 pub use guards::{Guards, Step, Trial};
 pub use operations::{BookingQuery, LaunchQuery, OperationsViews};

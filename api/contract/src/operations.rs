@@ -211,6 +211,8 @@ pub struct Projections {
     pub oldest_writer_ms: Option<u64>,
     /// Whether that transaction keeps events from the log's order for longer than it should.
     pub held_back: bool,
+    /// Why no event gets its place any more, as a sentence; none while the log goes on.
+    pub stopped: Option<String>,
     /// The process that sequences; none when nobody does.
     pub sequencer: Option<Uuid>,
     /// How often that right has changed hands.

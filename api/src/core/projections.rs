@@ -62,6 +62,7 @@ async fn views(State(app): State<App>, _: Overseer) -> Answer<Body<Projections>>
         unsequenced: log.unsequenced,
         oldest_writer_ms: log.oldest_writer.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)),
         held_back: log.held_back(),
+        stopped: log.stopped,
         sequencer: log.holder,
         epoch: log.epoch,
         as_of: now,

@@ -29,6 +29,7 @@ pub async fn start(address: SocketAddr) -> Result<Exporter> {
     metrics::describe_gauge!("astro_log_position", "The last position of the log, as the process that sequences knows it");
     metrics::describe_gauge!("astro_log_unsequenced_events", "Events written that have no position yet");
     metrics::describe_gauge!("astro_log_oldest_writer_seconds", "Age of the oldest transaction that may still write events");
+    metrics::describe_gauge!("astro_log_stopped", "1 while the log has stopped at a stream with a hole");
     metrics::describe_gauge!("astro_relay_position", "Up to which position the log is on the bus");
     metrics::describe_gauge!("astro_view_position", "Up to which position the views of a projection have read");
     metrics::describe_gauge!("astro_view_lag_events", "Events the views of a projection have not read");

@@ -4,7 +4,7 @@
 //! the oldest one still running (`pg_snapshot_xmin`), of which every one has committed or rolled back. A window is all rows of the
 //! transactions between the last such border and the new one, in the order of their ids.
 
-use super::{Broken, Ended, LEASE, Lead};
+use super::{Ended, LEASE, Lead};
 use crate::{
     guards::{Guard, Step as Reached, Trial},
     hash,
@@ -95,7 +95,8 @@ const LEFT: &str = concat!(
 );
 
 const GIVE: &str = "WITH led AS (\
-        UPDATE sequencer SET position = $3, hash = $4, settled_to = $5::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $6) \
+        UPDATE sequencer SET position = $3, hash = $4, settled_to = $5::text::xid8, stopped = NULL, \
+            lease_until = clock_timestamp() + make_interval(secs => $6) \
         WHERE (epoch = $1 OR NOT $14) AND position = $2 RETURNING epoch), \
     formed AS (\
         INSERT INTO forms (stream_type, event_type, event_version, event_row) \
@@ -110,7 +111,8 @@ impl Sequencer {
     /// Keeps the lease while there is nothing to do.
     pub(super) async fn renew(&self, pool: &PgPool, lead: &Lead) -> Result<(), Ended> {
         let renewed = sqlx::query(
-            "UPDATE sequencer SET settled_to = $2::text::xid8, lease_until = clock_timestamp() + make_interval(secs => $3) WHERE epoch = $1",
+            "UPDATE sequencer SET settled_to = $2::text::xid8, stopped = NULL, lease_until = clock_timestamp() + make_interval(secs => $3) \
+             WHERE epoch = $1",
         )
         .bind(lead.epoch)
         .bind(&lead.settled_to)
@@ -191,7 +193,7 @@ impl Sequencer {
         if self.trial.guards.has(Guard::Contiguity) {
             match self.check(&mut *connection, lead, &rows).await {
                 // What seems to be missing may have got its place from a successor meanwhile.
-                Err(Ended::Broken(_)) if !still_leads(&mut *connection, lead).await? => return Err(Ended::Fenced),
+                Err(Ended::Gap { .. }) if !still_leads(&mut *connection, lead).await? => return Err(Ended::Fenced),
                 checked => checked?,
             }
         }
@@ -272,12 +274,7 @@ impl Sequencer {
             let found = row.event.sequence;
             if found != expected {
                 let (stream_type, stream_id) = &row.stream;
-                return Err(Ended::Broken(Broken::Gap {
-                    stream: format!("{stream_type}/{stream_id}"),
-                    expected,
-                    found,
-                    position: lead.position,
-                }));
+                return Err(Ended::Gap { stream: format!("{stream_type}/{stream_id}"), expected, found, position: lead.position });
             }
             match head {
                 Some(head) => *head = found,

@@ -5,7 +5,7 @@ use commands::{
     Ask, Executor, Limits, Wake,
     guards::{Guards, Trial},
     hash::Body,
-    sequence::{self, Broken},
+    sequence,
 };
 use domain::Actor;
 use futures::FutureExt;
@@ -106,13 +106,13 @@ impl World {
 
 pub struct Sequencing {
     stop: CancellationToken,
-    pub task: JoinHandle<Result<(), Broken>>,
+    pub task: JoinHandle<()>,
 }
 
 impl Sequencing {
     pub async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap().unwrap();
+        self.task.await.unwrap();
     }
     /// Ends it as a killed process ends: without giving the lease back.
     pub async fn kill(self) {

@@ -5,6 +5,7 @@ use contract::{Listing, Status};
 use futures::StreamExt;
 use projections::{Freshness, Projection};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seat_that_is_held_shows_and_is_announced() {
@@ -90,6 +91,31 @@ async fn a_view_that_stands_still_is_late_for_everybody_once_something_has_happe
         world.settle().await;
         assert_eq!(views.freshness(None).await.unwrap(), Freshness::Fresh);
         assert_eq!(views.freshness(mine).await.unwrap(), Freshness::Fresh);
+        for running in running {
+            running.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn views_are_late_for_everybody_while_what_happened_gets_no_place_in_the_log() {
+    world(async |world| {
+        let running = world.project_all();
+        world.catalogue(1).await;
+        world.settle().await;
+        let views = world.customer();
+        assert_eq!(views.freshness(None).await.unwrap(), Freshness::Fresh);
+        world.stop.cancel();
+        until("nobody sequences", async || commands::sequence::status(&world.pool).await.unwrap().holder.is_none()).await;
+        world.hold(0, 1, "1A").await;
+        until("the view is late", async || views.freshness(None).await.unwrap() == Freshness::Late).await;
+        let stop = CancellationToken::new();
+        let sequencing = world.sequence(&stop);
+        world.settle().await;
+        assert_eq!(views.freshness(None).await.unwrap(), Freshness::Fresh);
+        stop.cancel();
+        sequencing.await.unwrap();
         for running in running {
             running.stop().await;
         }

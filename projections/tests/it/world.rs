@@ -48,7 +48,8 @@ pub struct World {
     pub executor: Executor,
     pub databases: Databases,
     wake: Wake,
-    stop: CancellationToken,
+    /// Ends the sequencer.
+    pub stop: CancellationToken,
 }
 
 pub fn variable(name: &str) -> String {
@@ -73,8 +74,7 @@ pub async fn world(test: impl AsyncFnOnce(&World)) {
     let (wake, stop) = (Wake::new(), CancellationToken::new());
     let executor = Executor::start(pool.clone(), wake.clone(), Limits::default());
     let world = World { pool, mongo, name, bus, executor, databases, wake, stop };
-    let sequencing =
-        tokio::spawn(sequence::run(world.pool.clone(), Some(world.bus.clone()), world.wake.clone(), Rush::default(), world.stop.clone()));
+    let sequencing = world.sequence(&world.stop);
 
     let outcome = AssertUnwindSafe(test(&world)).catch_unwind().await;
     world.stop.cancel();
@@ -88,7 +88,7 @@ pub async fn world(test: impl AsyncFnOnce(&World)) {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
-    ended.unwrap().unwrap();
+    ended.unwrap();
 }
 
 /// A projector that runs until it is stopped.
@@ -208,6 +208,11 @@ impl World {
     /// What operators are told of every view.
     pub async fn status(&self) -> Vec<ProjectionStatus> {
         projections::status(&self.databases, Timestamp::now()).await.unwrap().views
+    }
+
+    /// A sequencer that runs until `stop`.
+    pub fn sequence(&self, stop: &CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(sequence::run(self.pool.clone(), Some(self.bus.clone()), self.wake.clone(), Rush::default(), stop.clone()))
     }
 
     /// Waits until every view has read everything that is written.

@@ -160,6 +160,16 @@ fn Views(seen: Seen, decides: bool, failed: bool, onchanged: Callback<()>) -> El
 fn LogWarning(projections: Projections) -> Element {
     let waiting = format::plural(projections.unsequenced, "event", "events");
     let wait = if projections.unsequenced == 1 { "waits" } else { "wait" };
+    if let Some(stopped) = &projections.stopped {
+        return rsx! {
+            Notice { kind: NoticeKind::Bad,
+                b { "The log stands still: {stopped}. " }
+                "An event is missing that must have been there, so somebody has to find out what happened to it, for instance in a backup. "
+                "Selling goes on and what is written is safe, but nobody is shown it and no mail or refund follows: {waiting} {wait}. "
+                "The log is looked at again every few seconds and goes on by itself once the stream is whole."
+            }
+        };
+    }
     if projections.sequencer.is_none() {
         return rsx! {
             Notice { kind: NoticeKind::Bad,
@@ -201,6 +211,7 @@ mod tests {
             unsequenced,
             oldest_writer_ms: Some(42_000),
             held_back,
+            stopped: None,
             sequencer: sequenced.then(uuid::Uuid::nil),
             epoch: 1,
             as_of: jiff::Timestamp::UNIX_EPOCH,
@@ -216,6 +227,12 @@ mod tests {
         let held = warning(projections(3, true, true));
         assert!(held.contains("open for 42 seconds") && held.contains("3 events wait") && held.contains("pg_terminate_backend"), "{held}");
         assert!(warning(projections(3, false, false)).contains("astro sequence"));
+        let stopped = Some("raw/holed has no event 3 before 4: the log stops at 2".to_owned());
+        let stopped = warning(Projections { stopped, ..projections(3, false, false) });
+        assert!(
+            stopped.contains("no event 3 before 4") && stopped.contains("3 events wait") && !stopped.contains("astro sequence"),
+            "{stopped}"
+        );
         assert!(!warning(projections(3, false, true)).contains("notice"));
     }
 }

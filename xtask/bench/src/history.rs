@@ -145,7 +145,7 @@ async fn relay_all(pool: &PgPool, bus: &Bus, total: u64) -> Result<()> {
         sleep(Duration::from_millis(20)).await;
     }
     stop.cancel();
-    sequencing.await??;
+    sequencing.await?;
     Ok(())
 }
 

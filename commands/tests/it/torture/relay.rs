@@ -199,7 +199,7 @@ async fn a_leader_that_stood_still_leaves_the_stream_of_its_successor_alone() {
                     let sequencing = tokio::spawn(sequence::run(pool, Some(bus), Wake::new(), Rush::default(), stop));
                     standing.await.unwrap();
                     going.recv().unwrap();
-                    sequencing.await.unwrap().unwrap();
+                    sequencing.await.unwrap();
                 });
             }
         });

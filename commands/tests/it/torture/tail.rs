@@ -2,7 +2,7 @@
 
 use super::{Verdict, dice, guarded, long, soon};
 use crate::world::{World, append_raw};
-use commands::{audit, guards::Guards};
+use commands::{audit, guards::Guards, sequence};
 use futures::future::join_all;
 use rand::Rng;
 use sqlx::Acquire;
@@ -74,7 +74,7 @@ async fn no_event_without_its_predecessor(world: &World, guards: Guards) -> Verd
         append_raw(&mut connection, "holed", sequence).await;
     }
     let sequencing = world.sequence_with(guards, None);
-    soon(async || sequencing.task.is_finished() || world.feed().head().await.unwrap() == 4).await;
+    soon(async || sequence::status(&world.pool).await.unwrap().stopped.is_some() || world.feed().head().await.unwrap() == 4).await;
     sequencing.task.abort();
     let widows = "SELECT count(*) FROM recorded r WHERE sequence > 1 AND NOT EXISTS (\
         SELECT FROM recorded p WHERE p.stream_id = r.stream_id AND p.sequence = r.sequence - 1 AND p.position < r.position)";
