@@ -270,8 +270,9 @@ impl Sequencer {
         }
         for row in rows {
             let head = self.heads.get_mut(&row.stream);
-            let expected = head.as_deref().copied().unwrap_or_default() + 1;
             let found = row.event.sequence;
+            // Of a stream that is not known here the one before must have a place, or this is its first.
+            let expected = head.as_deref().map_or(found.saturating_sub(1).max(1), |head| head + 1);
             if found != expected {
                 let (stream_type, stream_id) = &row.stream;
                 return Err(Ended::Gap { stream: format!("{stream_type}/{stream_id}"), expected, found, position: lead.position });

@@ -22,8 +22,9 @@ const DAY_SECONDS: i64 = 86_400;
 pub fn Overview() -> Element {
     let summary = use_resource(|| client::fresh(client::supplier_summary, |summary| summary.stale));
     let next = use_resource(|| client::fresh(next_launches, |page| page.stale));
+    let late = matches!(&*next.read(), Some(Ok(page)) if page.stale);
     rsx! {
-        {draw(summary, "The overview", |summary| rsx! { Glance { summary: summary.clone() } })}
+        {draw(summary, "The overview", |summary| rsx! { Glance { summary: summary.clone(), stale: summary.stale || late } })}
         {draw(next, "The next departures", |page| rsx! { Departures { page: page.clone() } })}
     }
 }
@@ -33,7 +34,7 @@ async fn next_launches() -> client::Answer<Page<LaunchCard>> {
 }
 
 #[component]
-fn Glance(summary: SupplierSummary) -> Element {
+fn Glance(summary: SupplierSummary, stale: bool) -> Element {
     let percent = (summary.sold * 100).checked_div(summary.capacity).unwrap_or(0);
     let (next, when) = match summary.next_departure {
         Some(at) => (relative_days(at, browser::now()), format::utc(at)),
@@ -49,7 +50,7 @@ fn Glance(summary: SupplierSummary) -> Element {
                 Link { class: "btn", "data-kind": "primary", to: "/supplier/schedule", "Schedule a launch" }
             },
         }
-        if summary.stale {
+        if stale {
             Stale {}
         }
         div { class: "tiles",
@@ -75,9 +76,6 @@ fn Departures(page: Page<LaunchCard>) -> Element {
     let columns = vec![Column::text("Launch"), Column::text("Departs"), Column::text("State").lead(), Column::text("Occupancy")];
     let rows = page.items.iter().map(|card| Row { key: card.slug.to_string(), cells: cells(card) }).collect::<Vec<_>>();
     rsx! {
-        if page.stale {
-            Stale {}
-        }
         div { class: "two", "data-top": "true",
             section { class: "stack",
                 div { class: "panel-head outside",
