@@ -1,5 +1,5 @@
 //! The yardstick: single-row inserts by pgbench, in the same server at the same time of day. The row is an event as cqrs-es and postgres-es
-//! store it, in a table with the key they have (`spikes/executor/one.sql` of the sketch that the aims come from).
+//! store it, in a table with the key they have: that of the sketch which the aims come from.
 
 use crate::{Options, RUN, executor::CLIENTS, figure::median};
 use anyhow::{Context, Result, bail};
