@@ -101,7 +101,8 @@ pub async fn run_with(trial: impl Into<Trial>, pool: PgPool, bus: Option<Bus>, w
                     Err(Ended::Fenced) => tracing::info!("Another process sequences now"),
                     Err(error @ Ended::Database(_)) => tracing::warn!("Sequencing pauses: {error}: {}", source(&error)),
                 },
-                Ok(None) => {}
+                // Who leads says how the log stands.
+                Ok(None) => metrics::gauge!("astro_log_stopped").set(0.0),
                 Err(error) => tracing::warn!("Cannot ask for the lease of the log: {error}"),
             }
             select! {

@@ -180,11 +180,10 @@ pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Re
     }
     let without_views = desk.sell_without_views(astro, options.runs).await?;
     let runs = options.runs;
-    let sold = "http hold, name and pay on one launch, 64 connections";
     Ok(vec![
         Figure::beside("http with all views paused", without_views, "commands/s", runs, inserts.prepared()),
-        Figure::beside(sold, rate, "commands/s", runs, inserts.prepared()),
-        Figure::beside(sold, rate, "commands/s", runs, inserts.as_it_comes()),
+        Figure::beside("http hold, name and pay on one launch, 64 connections", rate, "commands/s", runs, inserts.prepared()),
+        Figure::beside("http hold, name and pay against pgbench as it comes", rate, "commands/s", runs, inserts.as_it_comes()),
         Figure::alone("http p99 of a command then", percentile(&mut full, 99), "ms").runs(runs),
         Figure::alone("http p50 of a command at 70 % of that", percentile(&mut offered, 50), "ms").runs(runs),
         Figure::alone("http p99 of a command at 70 % of that", percentile(&mut offered, 99), "ms").runs(runs),

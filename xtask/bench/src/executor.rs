@@ -125,16 +125,15 @@ pub(crate) async fn figures(options: &Options) -> Result<Vec<Figure>> {
         database.drop().await?;
     }
     let runs = options.runs;
-    let (one_launch, launches) = ("executor hot, one launch, 64 in flight", "executor distinct launches, 64 in flight");
     let (hot, distinct) = (median(&mut hot_runs.rates), median(&mut distinct_runs.rates));
     let (stock_hot, stock_distinct) = (median(&mut stock_hot.rates), median(&mut stock_distinct.rates));
     let p99 = |runs: &mut Runs| percentile(&mut runs.latencies, 99);
     Ok(vec![
-        Figure::beside(one_launch, hot, "commands/s", runs, inserts.prepared()),
-        Figure::beside(one_launch, hot, "commands/s", runs, inserts.as_it_comes()),
+        Figure::beside("executor hot, one launch, 64 in flight", hot, "commands/s", runs, inserts.prepared()),
+        Figure::beside("executor hot against pgbench as it comes", hot, "commands/s", runs, inserts.as_it_comes()),
         Figure::alone("executor hot, p99", p99(&mut hot_runs), "ms").runs(runs),
-        Figure::beside(launches, distinct, "commands/s", runs, inserts.prepared()),
-        Figure::beside(launches, distinct, "commands/s", runs, inserts.as_it_comes()),
+        Figure::beside("executor distinct launches, 64 in flight", distinct, "commands/s", runs, inserts.prepared()),
+        Figure::beside("executor distinct against pgbench as it comes", distinct, "commands/s", runs, inserts.as_it_comes()),
         Figure::alone("executor distinct, p99", p99(&mut distinct_runs), "ms").runs(runs),
         Figure::alone("executor distinct, processor time of program and PostgreSQL", median(&mut costs), "us/command").runs(runs),
         Figure::beside("stock hot, one launch, 64 in flight", stock_hot, "commands/s", runs, inserts.prepared()),

@@ -5,7 +5,7 @@ use crate::{Options, RUN, executor::CLIENTS, figure::median};
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-/// What prepared statements are compared with.
+/// Inserts whose statement each connection prepares once.
 const PREPARED: &str = "pgbench inserts/s, 64 clients";
 /// The same, where each insert is sent as text: what pgbench does unless it is told.
 const AS_IT_COMES: &str = "pgbench inserts/s, 64 clients, nothing prepared";
