@@ -35,7 +35,8 @@ pub struct Limits {
     pub shards: usize,
     /// The most commands in one append.
     pub batch_commands: usize,
-    /// The most unanswered commands and looks of one shard; more are told to come back.
+    /// The most unanswered commands and looks of one shard; more are told to come back. Less than the requests a process serves at once,
+    /// so that a launch that stands still leaves room for pages.
     pub mailbox_commands: usize,
     /// The most streams one shard keeps hot.
     pub hot_streams: usize,
@@ -61,7 +62,7 @@ impl Default for Limits {
         Self {
             shards: std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2)),
             batch_commands: 1_024,
-            mailbox_commands: 4_096,
+            mailbox_commands: 1_024,
             hot_streams: 10_000,
             idle_after: Duration::from_secs(300),
             sweep_every: Duration::from_secs(10),

@@ -3,18 +3,24 @@
 use crate::{
     client::Client,
     personal::eventually,
-    world::{PASSWORD, World},
+    world::{Flight, PASSWORD, World, step},
 };
 use api::{
     audit::Kind,
     web::{
+        guard::REQUESTS_MAX,
         limits::{CONNECTIONS_PER_ADDRESS_MAX, Width},
         serve,
     },
 };
-use contract::account::Role;
+use commands::{Failure, Limits};
+use contract::{Money, account::Role};
+use domain::launch::{Command, Launch};
+use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -123,6 +129,40 @@ async fn served_for(base: &str, head: &str) -> (Duration, String) {
     let mut answer = Vec::new();
     let _ = timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.expect("the connection is ended");
     (began.elapsed(), String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_that_stands_still_leaves_room_for_pages() {
+    let world = World::start().await;
+    let (launch, slug) = world.launch(Flight::default()).await;
+    let ada = world.customer().await;
+    let room = Limits::default().mailbox_commands;
+    assert!(room < REQUESTS_MAX);
+    let mut lock = PgConnection::connect(&world.place().postgres_url).await.unwrap();
+    lock.execute("BEGIN; LOCK TABLE events IN SHARE MODE").await.unwrap();
+    let mut answers: FuturesUnordered<_> = (0..room as i64 + 10)
+        .map(|n| {
+            let executor = world.app.executor.clone();
+            let command = Command::Reprice { price: Money::dollars(100_000 + n), now: Timestamp::now() };
+            tokio::spawn(async move { executor.execute::<Launch>(&launch, command, &step("reprice")).await })
+        })
+        .collect();
+    for _ in 0..10 {
+        let turned_away = answers.next().await.unwrap().unwrap();
+        assert!(matches!(turned_away, Err(Failure::Busy { .. })), "{turned_away:?}");
+    }
+    let holds = format!("/api/customer/launches/{slug}/holds");
+    let busy = ada.ask(&holds, &json!({ "seats": ["1A"] })).await;
+    assert_eq!(busy.headers["retry-after"], "1");
+    busy.refused(503, "unavailable");
+    ada.get(&format!("/api/customer/launches/{slug}")).await.ok();
+    ada.get("/api/customer/bookings").await.ok();
+    lock.execute("ROLLBACK").await.unwrap();
+    while let Some(answer) = answers.next().await {
+        answer.unwrap().unwrap();
+    }
+    ada.ask(&holds, &json!({ "seats": ["1A"] })).await.ok();
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

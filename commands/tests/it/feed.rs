@@ -5,16 +5,17 @@ use crate::{
     world::{PATIENCE, World, ask, take, until, world},
 };
 use commands::Executor;
-use futures::{StreamExt, future::join_all};
+use futures::{StreamExt, stream};
 use nats::{Bus, Envelope, Feed, FeedError, Follower};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// As many at once as a shard surely takes.
+const IN_FLIGHT: usize = 500;
+
 async fn fill(executor: &Executor, from: usize, to: usize) {
-    let asks: Vec<_> = (from..to).map(|_| ask()).collect();
-    join_all((from..to).zip(&asks).map(|(n, ask)| executor.execute::<Cabin>(&Id(1), take(n), ask))).await.into_iter().for_each(|done| {
-        done.unwrap();
-    });
+    let taking = (from..to).map(|n| async move { executor.execute::<Cabin>(&Id(1), take(n), &ask()).await.unwrap() });
+    stream::iter(taking).buffered(IN_FLIGHT).for_each(async |_| {}).await;
 }
 
 async fn open(world: &World) -> Executor {
