@@ -1,6 +1,6 @@
 //! How moments, amounts and words are written. Money writes itself ([`contract::Money`]).
 
-use contract::{Status, booking::BookingStatus, launch::Departure};
+use contract::{Seat, Status, booking::BookingStatus, launch::Departure};
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
 /// The civil time `minutes` east of UTC.
@@ -97,6 +97,12 @@ pub fn and<T: std::fmt::Display>(items: &[T]) -> String {
     }
 }
 
+/// `Seat 2C`, `Seats 2C and 2D`.
+#[must_use]
+pub fn seats(seats: &[Seat]) -> String {
+    format!("{} {}", if seats.len() == 1 { "Seat" } else { "Seats" }, and(seats))
+}
+
 /// `7 days`, `3 hours`: one unit, the largest that fits.
 #[must_use]
 pub fn duration(seconds: i64) -> String {
@@ -166,6 +172,8 @@ mod tests {
         assert_eq!(plural(1, "seat", "seats"), "1 seat");
         assert_eq!(plural(5_384, "launch", "launches"), "5,384 launches");
         assert_eq!(and(&["2A", "2C", "2D"]), "2A, 2C and 2D");
+        let some: Vec<Seat> = ["2C", "2D"].map(|seat| seat.parse().expect("a seat")).to_vec();
+        assert_eq!((seats(&some[..1]), seats(&some)), ("Seat 2C".to_owned(), "Seats 2C and 2D".to_owned()));
         assert_eq!(duration(7 * 86_400 + 5), "7 days");
     }
 }

@@ -192,7 +192,9 @@ fn Outcome(trip: Trip) -> Element {
             section { class: "card padded stack",
                 Notice { kind: NoticeKind::Good,
                     b { "Paid: {booking.paid}. " }
-                    "Seats {format::and(&booking.seats)} are yours. A confirmation is on its way to the address of your account."
+                    "{format::seats(&booking.seats)} "
+                    if booking.seats.len() == 1 { "is" } else { "are" }
+                    " yours. A confirmation is on its way to the address of your account."
                 }
                 div {
                     h2 { class: "section-title", "Boarding" }

@@ -285,8 +285,8 @@ fn what_changed(before: &LaunchPage, after: &LaunchPage) -> String {
     let freed: Vec<Seat> = had.iter().copied().filter(|seat| !has.contains(seat)).collect();
     let sentence = |seats: &[Seat], words: &str| match seats {
         [] => None,
-        [one] => Some(format!("Seat {one} was just {words}.")),
-        more if more.len() <= 6 => Some(format!("Seats {} were just {words}.", format::and(more))),
+        [_] => Some(format!("{} was just {words}.", format::seats(seats))),
+        more if more.len() <= 6 => Some(format!("{} were just {words}.", format::seats(more))),
         more => Some(format!("{} seats were just {words}.", more.len())),
     };
     if before.card.price != after.card.price {

@@ -124,7 +124,7 @@ fn Shown(trip: Trip, reload: Callback<()>) -> Element {
                 section { class: "card padded",
                     h2 { class: "section-title", "Passengers" }
                     if booking.passengers.is_empty() {
-                        p { class: "muted", "Seats {format::and(&booking.seats)}; nobody was named." }
+                        p { class: "muted", "{format::seats(&booking.seats)}; nobody was named." }
                     } else {
                         ul { class: "passes",
                             for passenger in booking.passengers.iter() {
