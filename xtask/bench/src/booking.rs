@@ -3,6 +3,7 @@
 use crate::{
     Options, RUN,
     astro::Astro,
+    bare,
     executor::CLIENTS,
     figure::{Figure, median, percentile},
     load::{Load, ROWS_MAX, SEATS, Schedules, Season, milliseconds, together},
@@ -164,10 +165,12 @@ impl Desk {
 
 /// Every figure of this file.
 pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Result<Vec<Figure>> {
-    let (mut rates, mut inserts, mut full, mut offered) = (Vec::new(), Inserts::default(), Vec::new(), Vec::new());
+    let (mut rates, mut inserts, mut bare) = (Vec::new(), Inserts::default(), Vec::new());
+    let (mut full, mut offered) = (Vec::new(), Vec::new());
     for _ in 0..options.runs {
         astro.at_rest().await?;
         inserts.measure(options, astro.database_url()).await?;
+        bare.push(bare::requests_per_second(astro.database_url()).await?);
         let load = desk.sell_all(CLIENTS, None).await?;
         eprintln!("  {:.0} commands/s", load.per_second);
         rates.push(load.per_second);
@@ -179,11 +182,19 @@ pub(crate) async fn figures(options: &Options, astro: &Astro, desk: &Desk) -> Re
         offered.extend(desk.sell_all(CLIENTS, Some(OFFERED * rate / COMMANDS as f64)).await?.latencies);
     }
     let without_views = desk.sell_without_views(astro, options.runs).await?;
-    let runs = options.runs;
+    let (runs, bare) = (options.runs, median(&mut bare));
     Ok(vec![
         Figure::beside("http with all views paused", without_views, "commands/s", runs, inserts.prepared()),
         Figure::beside("http hold, name and pay on one launch, 64 connections", rate, "commands/s", runs, inserts.prepared()),
         Figure::beside("http hold, name and pay against pgbench as it comes", rate, "commands/s", runs, inserts.as_it_comes()),
+        Figure::beside(
+            "http hold, name and pay against a bare handler",
+            rate,
+            "commands/s",
+            runs,
+            ("a handler that inserts one row, requests/s", bare),
+        ),
+        Figure::beside("http bare handler that inserts one row", bare, "requests/s", runs, inserts.prepared()),
         Figure::alone("http p99 of a command then", percentile(&mut full, 99), "ms").runs(runs),
         Figure::alone("http p50 of a command at 70 % of that", percentile(&mut offered, 50), "ms").runs(runs),
         Figure::alone("http p99 of a command at 70 % of that", percentile(&mut offered, 99), "ms").runs(runs),

@@ -2,6 +2,7 @@
 //! `cargo xtask bench`. Starting the servers and building the binary is left to xtask; nothing here gates a test.
 
 mod astro;
+mod bare;
 mod booking;
 mod database;
 mod executor;
