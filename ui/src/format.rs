@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(plural(1, "seat", "seats"), "1 seat");
         assert_eq!(plural(5_384, "launch", "launches"), "5,384 launches");
         assert_eq!(and(&["2A", "2C", "2D"]), "2A, 2C and 2D");
-        let some: Vec<Seat> = ["2C", "2D"].map(|seat| seat.parse().expect("a seat")).to_vec();
+        let some: [Seat; 2] = ["2C", "2D"].map(|seat| seat.parse().expect("a seat"));
         assert_eq!((seats(&some[..1]), seats(&some)), ("Seat 2C".to_owned(), "Seats 2C and 2D".to_owned()));
         assert_eq!(duration(7 * 86_400 + 5), "7 days");
     }

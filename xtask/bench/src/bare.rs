@@ -1,5 +1,5 @@
-//! What HTTP and PostgreSQL cost where nothing else is done: a handler that inserts the row of the yardstick by a statement of its own. There
-//! is a connection to PostgreSQL for each of a client, as pgbench has them; taking one from a pool for each request was slower.
+//! What HTTP and PostgreSQL cost where nothing else is done: a handler that inserts the row of the yardstick by a statement of its own. Each
+//! client has a connection to PostgreSQL of its own, as with pgbench; taking one from a pool for each request was slower.
 
 use crate::{
     RUN,
